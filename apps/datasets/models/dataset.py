@@ -1,0 +1,157 @@
+"""Dataset, its classes, its members with their roles, and invitations."""
+
+import secrets
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class TaskKind(models.TextChoices):
+    IMAGE_CLASSIFICATION = "image_classification", _("Image classification")
+
+
+class Visibility(models.TextChoices):
+    PUBLIC = "public", _("Public: anyone may look")
+    MEMBERS = "members", _("Members: anyone with an account may look")
+    PRIVATE = "private", _("Private: only people invited to it")
+
+
+class Licence(models.TextChoices):
+    """SPDX identifiers that suit data. The label is the licence's own name, not translated."""
+
+    CC0 = "CC0-1.0", "CC0 1.0 Universal"
+    CC_BY = "CC-BY-4.0", "Creative Commons Attribution 4.0"
+    CC_BY_SA = "CC-BY-SA-4.0", "Creative Commons Attribution ShareAlike 4.0"
+    CC_BY_NC = "CC-BY-NC-4.0", "Creative Commons Attribution NonCommercial 4.0"
+    CDLA_PERMISSIVE = "CDLA-Permissive-2.0", "Community Data License Agreement Permissive 2.0"
+    ODC_BY = "ODC-By-1.0", "Open Data Commons Attribution 1.0"
+    MIT = "MIT", "MIT License"
+    PROPRIETARY = "LicenseRef-Proprietary", "LicenseRef-Proprietary"
+
+
+class Role(models.TextChoices):
+    """Ordered from most to least; each implies the ones after it (see `permissions.py`)."""
+
+    OWNER = "owner", _("Owner")
+    MAINTAINER = "maintainer", _("Maintainer")
+    REVIEWER = "reviewer", _("Reviewer")
+    CONTRIBUTOR = "contributor", _("Contributor")
+
+
+class DatasetQuerySet(models.QuerySet["Dataset"]):
+    def visible_to(self, user: Any) -> "DatasetQuerySet":
+        """Public ones for anybody, members' ones with an account, private ones by membership."""
+        if not user.is_authenticated:
+            return self.filter(visibility=Visibility.PUBLIC)
+        if user.is_superuser:
+            return self.all()
+        return self.filter(
+            models.Q(visibility__in=[Visibility.PUBLIC, Visibility.MEMBERS])
+            | models.Exists(Membership.objects.filter(dataset=models.OuterRef("pk"), member=user))
+        )
+
+
+def _new_salt() -> str:
+    return secrets.token_hex(16)
+
+
+class Dataset(models.Model):
+    slug = models.SlugField(_("address"), max_length=60, unique=True)
+    title = models.CharField(_("title"), max_length=120)
+    summary = models.CharField(_("summary"), max_length=300, blank=True)
+    guidelines = models.TextField(_("labelling guidelines"), blank=True)
+    licence = models.CharField(_("licence"), max_length=40, choices=Licence.choices)
+    agreement = models.TextField(_("data-use agreement"), blank=True)
+    task = models.CharField(
+        _("task"), max_length=30, choices=TaskKind.choices, default=TaskKind.IMAGE_CLASSIFICATION
+    )
+    visibility = models.CharField(
+        _("visibility"), max_length=10, choices=Visibility.choices, default=Visibility.MEMBERS
+    )
+    flips_preserve_labels = models.BooleanField(_("a mirrored image keeps its class"), default=False)
+    # Shares of the groups that no contribution declares a split for; what is left is for training.
+    validation_percent = models.PositiveSmallIntegerField(
+        _("validation share, %"), default=10, validators=[MinValueValidator(1), MaxValueValidator(40)]
+    )
+    test_percent = models.PositiveSmallIntegerField(
+        _("test share, %"), default=10, validators=[MinValueValidator(1), MaxValueValidator(40)]
+    )
+    split_salt = models.CharField(max_length=32, default=_new_salt, editable=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects: ClassVar[Any] = DatasetQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("title", "pk")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(visibility__in=Visibility.values), name="dataset_visibility"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class LabelClass(models.Model):
+    """A class of the dataset. `colour` is an index into the palette of the style sheet."""
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="classes")
+    name = models.CharField(_("name"), max_length=80)
+    colour = models.PositiveSmallIntegerField(
+        _("colour"), default=0, validators=[MaxValueValidator(11)]
+    )
+    key = models.CharField(_("key"), max_length=1, blank=True)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ("position", "pk")
+        constraints = (
+            models.UniqueConstraint(fields=["dataset", "name"], name="class_name_once"),
+            models.UniqueConstraint(
+                fields=["dataset", "key"], condition=~models.Q(key=""), name="class_key_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="memberships")
+    member = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
+    role = models.CharField(_("role"), max_length=12, choices=Role.choices)
+    joined_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = (
+            models.UniqueConstraint(fields=["dataset", "member"], name="member_once"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="known_role"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.member}: {self.role}"
+
+
+class Invitation(models.Model):
+    """A link that gives a role. Only the token's digest is kept; the link is shown once."""
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="invitations")
+    role = models.CharField(_("role"), max_length=12, choices=Role.choices)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"{self.dataset}: {self.role}"

@@ -1,0 +1,113 @@
+"""Version: an immutable, content-hashed set of samples; VersionSpan: who is in which."""
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from apps.datasets.models.dataset import Dataset, LabelClass
+from apps.datasets.models.sample import Sample, Split
+
+
+class VersionQuerySet(models.QuerySet["Version"]):
+    def visible_to(self, user: Any) -> "VersionQuerySet":
+        return self.filter(dataset__in=Dataset.objects.visible_to(user))
+
+
+class Version(models.Model):
+    class Status(models.TextChoices):
+        BUILDING = "building", _("being frozen")
+        DRAFT = "draft", _("draft")
+        APPROVED = "approved", _("approved")
+        RETIRED = "retired", _("retired")
+        FAILED = "failed", _("failed")
+        DISCARDED = "discarded", _("discarded")
+
+    MOVES: ClassVar[dict[str, frozenset[str]]] = {
+        Status.BUILDING: frozenset({Status.DRAFT, Status.FAILED}),
+        Status.DRAFT: frozenset({Status.APPROVED, Status.DISCARDED}),
+        Status.APPROVED: frozenset({Status.RETIRED}),
+        Status.RETIRED: frozenset(),
+        Status.FAILED: frozenset(),
+        Status.DISCARDED: frozenset(),
+    }
+
+    dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.BUILDING)
+    notes = models.CharField(_("what changed and why"), max_length=300, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+    approved_at = models.DateTimeField(null=True)
+    # [{"id", "name", "colour"}] in their order when frozen: a model's outputs are in this order,
+    # and a class renamed later keeps its old name here.
+    classes = models.JSONField(default=list)
+    # {class: {split: count}}, frozen with the version.
+    counts = models.JSONField(default=dict)
+    # [{"check": code, "passed": bool, "facts": {...}}]: what the release checks found.
+    checks = models.JSONField(default=list)
+    size = models.PositiveIntegerField(default=0)
+    digest = models.CharField(max_length=64, blank=True)
+    manifest_sha256 = models.CharField(max_length=64, blank=True)
+    # Freezing happens in a worker: how far it is, and who holds it until when.
+    done = models.PositiveIntegerField(default=0)
+    failure = models.CharField(max_length=300, blank=True)
+    claimed_by = models.CharField(max_length=80, blank=True)
+    claimed_until = models.DateTimeField(null=True)
+
+    objects: ClassVar[Any] = VersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-number",)
+        constraints = (
+            models.UniqueConstraint(fields=["dataset", "number"], name="version_number_once"),
+            models.CheckConstraint(
+                condition=models.Q(
+                    status__in=["approved", "building", "discarded", "draft", "failed", "retired"]
+                ),
+                name="version_status",
+            ),
+            models.UniqueConstraint(
+                fields=["dataset"],
+                condition=models.Q(status="building"),
+                name="one_build_at_a_time",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.dataset.slug}@{self.number}"
+
+    @property
+    def class_names(self) -> list[str]:
+        return [str(item["name"]) for item in self.classes]
+
+
+class VersionSpan(models.Model):
+    """A sample with one label belongs to the versions `first ≤ number ≤ last` (null: and on).
+
+    A version that changes nothing for a sample adds no row, so a thousand versions of a million
+    samples stay near a million rows.
+    """
+
+    dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="+")
+    sample = models.ForeignKey(Sample, models.PROTECT, related_name="spans")
+    label = models.ForeignKey(LabelClass, models.PROTECT, related_name="+")
+    split = models.CharField(max_length=10, choices=Split.choices)
+    first = models.PositiveIntegerField()
+    last = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["sample"], condition=models.Q(last=None), name="one_open_span"
+            ),
+        )
+        indexes = (models.Index(fields=["dataset", "first", "last"], name="spans_of_version"),)
+
+    def __str__(self) -> str:
+        return f"sample {self.sample_id} in {self.first}…{self.last or ''}"

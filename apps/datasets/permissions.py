@@ -1,0 +1,56 @@
+"""Who may do what in a dataset. Roles come from memberships; each role implies the lesser ones."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.datasets.models import Dataset, Membership, Role
+from apps.errors import RuleError, forbidden
+
+# From most to least.
+ORDER = [Role.OWNER, Role.MAINTAINER, Role.REVIEWER, Role.CONTRIBUTOR]
+
+
+def role_of(user: Any, dataset: Dataset) -> Role | None:
+    """The role of this user in this dataset; the operator (superuser) counts as an owner."""
+    if not user.is_authenticated:
+        return None
+    found = Membership.objects.filter(dataset=dataset, member=user).values_list("role", flat=True)
+    role = found.first()
+    if user.is_superuser:
+        return Role.OWNER
+    return Role(role) if role else None
+
+
+def implies(role: Role | None, needed: Role) -> bool:
+    return role is not None and ORDER.index(role) <= ORDER.index(needed)
+
+
+def may(user: Any, dataset: Dataset, needed: Role) -> bool:
+    return implies(role_of(user, dataset), needed)
+
+
+def require(user: Any, dataset: Dataset, needed: Role) -> None:
+    """Refuse with the role that is needed and whom to ask for it."""
+    found = role_of(user, dataset)
+    if implies(found, needed):
+        return
+    if not user.is_authenticated:
+        raise RuleError("login_required", _("Log in first."), status=401)
+    raise forbidden(
+        "role_required",
+        _("This needs the role “%(needed)s” in this dataset; yours is “%(found)s”. Ask an owner.")
+        % {"needed": needed.label, "found": found.label if found else _("none")},
+        needed=needed.value,
+    )
+
+
+def abilities(user: Any, dataset: Dataset) -> dict[str, bool]:
+    """What a page may offer: {"contribute", "review", "maintain", "own"}."""
+    role = role_of(user, dataset)
+    return {
+        "contribute": implies(role, Role.CONTRIBUTOR),
+        "review": implies(role, Role.REVIEWER),
+        "maintain": implies(role, Role.MAINTAINER),
+        "own": implies(role, Role.OWNER),
+    }

@@ -1,0 +1,5 @@
+"""API tokens: authentication."""
+
+from knox.auth import TokenAuthentication
+
+__all__ = ["TokenAuthentication"]
