@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036 - this is where older ones are turned away
     sys.exit(
         "Potluck needs Python 3.11 or newer; {} is {}.{}. Name another one: make PYTHON=python3.12 …".format(
             sys.executable, *sys.version_info[:2]
@@ -64,7 +64,9 @@ def make_venv() -> None:
     print("bootstrap: making .venv", flush=True)
     done = subprocess.run([sys.executable, "-m", "venv", VENV], check=False)
     if done.returncode:
-        sys.exit("bootstrap: no virtual environment. On Debian and Ubuntu: apt install python3-venv")
+        sys.exit(
+            "bootstrap: no .venv could be made. On Debian and Ubuntu: apt install python3-venv"
+        )
 
 
 def install_torch() -> None:

@@ -3,6 +3,7 @@
 import os
 import socket
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import redis
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
+from django.db.backends.postgresql.psycopg_any import is_psycopg3
 from kombu import Connection
 from playwright.sync_api import Page
 
@@ -27,8 +29,7 @@ def test_files_go_to_a_folder_of_the_run() -> None:
 
 
 def test_psycopg_3_is_absent_so_django_uses_psycopg2() -> None:
-    from django.db.backends.postgresql.psycopg_any import is_psycopg3
-
+    assert find_spec("psycopg") is None
     assert not is_psycopg3
 
 
