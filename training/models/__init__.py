@@ -1,0 +1,5 @@
+"""Networks built from a configuration. They take raw pixels and give one logit per class."""
+
+from training.models.build import build
+
+__all__ = ["build"]
