@@ -22,10 +22,13 @@ def name_of(sha256: str) -> str:
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
+def sha256_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 def put(data: bytes) -> str:
     """Store bytes; returns their sha256 (hex)."""
-    sha256 = hashlib.sha256(data).hexdigest()
-    return _save(sha256, ContentFile(data))
+    return _save(sha256_of(data), ContentFile(data))
 
 
 def put_file(stream: IO[bytes]) -> str:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from apps.errors import RuleError
 from apps.state.models import Event
 
+
 class HasStatus(Protocol):
     """A model with a `status` field and the table of its legal moves."""
 
@@ -99,9 +100,7 @@ def _move_group(
     manager.filter(pk__in=free, status=was).update(status=to, **fields)
     winners = [obj for obj in group if obj.pk in free]
     Event.objects.bulk_create(
-        Event(
-            subject=obj._meta.label_lower, subject_id=obj.pk, was=was, became=to, by=by, why=why
-        )
+        Event(subject=obj._meta.label_lower, subject_id=obj.pk, was=was, became=to, by=by, why=why)
         for obj in winners
     )
     return winners

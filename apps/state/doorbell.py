@@ -1,8 +1,11 @@
-"""Ringing a worker: a message that carries nothing but "look at the table"."""
+"""Ringing a worker: a message that carries nothing but "look at the table".
+
+Tasks are named, not imported: actions ring, tasks call actions, and imports run one way.
+"""
 
 import logging
 
-from celery import Task
+from celery import current_app
 from django.core.cache import cache
 from django.db import transaction
 
@@ -14,8 +17,8 @@ RING_EXPIRES_SECONDS = 60
 QUIET_SECONDS = 10
 
 
-def ring(task: Task) -> None:
-    """Ask a worker to run `task()` soon, once the present transaction is committed.
+def ring(task: str) -> None:
+    """Ask a worker to run the task of this name soon, once the present transaction is committed.
 
     Never fails and never blocks for long: a broker that is down costs latency, not the request,
     because the sweeper (beat) rings for every row that still waits.
@@ -23,19 +26,19 @@ def ring(task: Task) -> None:
     transaction.on_commit(lambda: _ring(task), robust=True)
 
 
-def _ring(task: Task) -> None:
+def _ring(task: str) -> None:
     if cache.add(_key(task), 1, QUIET_SECONDS):
         try:
-            task.apply_async(expires=RING_EXPIRES_SECONDS)
+            current_app.send_task(task, expires=RING_EXPIRES_SECONDS)
         except Exception:
             cache.delete(_key(task))
-            log.warning("could not ring %s; the sweeper will", task.name, exc_info=True)
+            log.warning("could not ring %s; the sweeper will", task, exc_info=True)
 
 
-def heard(task: Task) -> None:
+def heard(task: str) -> None:
     """To be called first by the task: whatever is written from now on deserves a new ring."""
     cache.delete(_key(task))
 
 
-def _key(task: Task) -> str:
-    return f"ring:{task.name}"
+def _key(task: str) -> str:
+    return f"ring:{task}"

@@ -72,10 +72,14 @@ class Dataset(models.Model):
     visibility = models.CharField(
         _("visibility"), max_length=10, choices=Visibility.choices, default=Visibility.MEMBERS
     )
-    flips_preserve_labels = models.BooleanField(_("a mirrored image keeps its class"), default=False)
+    flips_preserve_labels = models.BooleanField(
+        _("a mirrored image keeps its class"), default=False
+    )
     # Shares of the groups that no contribution declares a split for; what is left is for training.
     validation_percent = models.PositiveSmallIntegerField(
-        _("validation share, %"), default=10, validators=[MinValueValidator(1), MaxValueValidator(40)]
+        _("validation share, %"),
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(40)],
     )
     test_percent = models.PositiveSmallIntegerField(
         _("test share, %"), default=10, validators=[MinValueValidator(1), MaxValueValidator(40)]

@@ -77,13 +77,22 @@ class Sample(models.Model):
                 name="sample_status",
             ),
             # The same pixels twice in one dataset are a duplicate, whatever file they came in.
-            models.UniqueConstraint(fields=["dataset", "pixel_sha256"], name="pixels_once"),
+            models.UniqueConstraint(
+                fields=["dataset", "pixel_sha256"],
+                condition=~models.Q(status="withdrawn"),
+                name="pixels_once",
+            ),
+            # Sending our own cleaned bytes back decodes to other pixels than the first source did.
+            models.UniqueConstraint(
+                fields=["dataset", "blob_sha256"],
+                condition=~models.Q(status="withdrawn"),
+                name="blob_once",
+            ),
         )
         indexes = (
             models.Index(fields=["dataset", "status", "label", "id"], name="samples_by_class"),
             models.Index(fields=["dataset", "group"], name="samples_of_group"),
             models.Index(fields=["contribution", "status"], name="samples_of_contribution"),
-            models.Index(fields=["blob_sha256"], name="sample_by_blob"),
         )
 
     def __str__(self) -> str:

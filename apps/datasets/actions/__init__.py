@@ -1,0 +1,59 @@
+"""Every rule of the data side: one verb function each.
+
+What only workers do (ingesting.drain_ingest, building.build_versions) is imported by its own module.
+"""
+
+from apps.datasets.actions.contributing import (
+    discard_contribution,
+    finish_contribution,
+    open_contribution,
+    receive_file,
+)
+from apps.datasets.actions.freezing import (
+    approve_version,
+    discard_version,
+    freeze_version,
+    retire_version,
+)
+from apps.datasets.actions.people import (
+    accept_invitation,
+    find_invitation,
+    invite,
+    remove_member,
+    revoke_invitation,
+    set_role,
+)
+from apps.datasets.actions.reviewing import Decision, ReviewResult, review_samples, undo_review
+from apps.datasets.actions.shaping import (
+    add_claimed_classes,
+    add_class,
+    create_dataset,
+    update_class,
+    update_dataset,
+)
+
+__all__ = [
+    "Decision",
+    "ReviewResult",
+    "accept_invitation",
+    "add_claimed_classes",
+    "add_class",
+    "approve_version",
+    "create_dataset",
+    "discard_contribution",
+    "discard_version",
+    "find_invitation",
+    "finish_contribution",
+    "freeze_version",
+    "invite",
+    "open_contribution",
+    "receive_file",
+    "remove_member",
+    "retire_version",
+    "review_samples",
+    "revoke_invitation",
+    "set_role",
+    "undo_review",
+    "update_class",
+    "update_dataset",
+]

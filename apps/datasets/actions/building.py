@@ -1,0 +1,223 @@
+"""Building a version in a worker: snapshot, manifest, digest, checks. Repeatable after a crash."""
+
+import logging
+import socket
+import tempfile
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Now
+
+from apps.datasets import blobs
+from apps.datasets.actions.freezing import freezable
+from apps.datasets.digest import Digest, Row
+from apps.datasets.manifest import ManifestWriter
+from apps.datasets.models import Dataset, Sample, Version, VersionSpan
+from apps.datasets.release import release_checks
+from apps.datasets.splits import Group, assign_splits
+from apps.errors import RuleError
+from apps.state.actions import move
+
+log = logging.getLogger(__name__)
+
+CLAIM_SECONDS = 300
+CHUNK = 5000
+
+
+class Built(NamedTuple):
+    """What streaming a version's rows yields."""
+
+    digest: str
+    manifest_sha256: str
+    size: int
+    counts: Counter[tuple[str, str]]
+
+
+def build_versions() -> int:
+    """Build every version that waits for it; returns how many were finished here."""
+    built = 0
+    while version := claim_version():
+        build_version(version)
+        built += 1
+    return built
+
+
+def claim_version() -> Version | None:
+    """Lease one version that is being built by nobody (any more)."""
+    free = Q(status=Version.Status.BUILDING) & (Q(claimed_until=None) | Q(claimed_until__lt=Now()))
+    version = Version.objects.filter(free).select_related("dataset").order_by("pk").first()
+    if version is None:
+        return None
+    claim = f"{socket.gethostname()[:40]}:{uuid.uuid4().hex[:12]}"
+    if not Version.objects.filter(free, pk=version.pk).update(
+        claimed_by=claim, claimed_until=Now() + timedelta(seconds=CLAIM_SECONDS)
+    ):
+        return claim_version()
+    version.claimed_by = claim
+    return version
+
+
+def build_version(version: Version) -> None:
+    """building → draft, or → failed with the reason; either way nothing half-built stays."""
+    try:
+        snapshot(version)
+        built = write_manifest(version)
+        fields = _facts(version, built)
+        move(version, Version.Status.DRAFT, guard={"claimed_by": version.claimed_by}, **fields)
+    except RuleError:
+        log.warning("version %s was taken over by another worker", version)
+    except Exception as error:
+        log.exception("building %s failed", version)
+        _fail(version, f"{type(error).__name__}: {error}"[:300])
+
+
+def _fail(version: Version, why: str) -> None:
+    with transaction.atomic():
+        undo_snapshot(version)
+        guard = {"claimed_by": version.claimed_by}
+        move(version, Version.Status.FAILED, why=why, guard=guard, failure=why)
+
+
+def snapshot(version: Version) -> None:
+    """Write down who is in the version: splits for newcomers, spans closed and opened.
+
+    One transaction, so approvals that arrive meanwhile are wholly in the next version.
+    """
+    dataset = version.dataset
+    with transaction.atomic():
+        Dataset.objects.select_for_update().get(pk=dataset.pk)
+        undo_snapshot(version)
+        _give_splits(dataset)
+        open_spans = VersionSpan.objects.filter(dataset=dataset, last=None)
+        still = Q(sample__status=Sample.Status.APPROVED, sample__label=F("label"))
+        kept = open_spans.filter(still).values("pk")
+        open_spans.exclude(pk__in=kept).update(last=version.number - 1)
+        newcomers = freezable(dataset).exclude(
+            pk__in=VersionSpan.objects.filter(dataset=dataset, last=None).values("sample")
+        )
+        rows = newcomers.values_list("pk", "label_id", "split").iterator(CHUNK)
+        while chunk := list(islice(rows, CHUNK)):
+            VersionSpan.objects.bulk_create(
+                VersionSpan(
+                    dataset=dataset, sample_id=pk, label_id=label, split=split, first=version.number
+                )
+                for pk, label, split in chunk
+            )
+
+
+def undo_snapshot(version: Version) -> None:
+    """As if the version had never been built: its spans removed, the ones it closed reopened."""
+    spans = VersionSpan.objects.filter(dataset=version.dataset)
+    spans.filter(first=version.number).delete()
+    spans.filter(last=version.number - 1).update(last=None)
+
+
+def _give_splits(dataset: Dataset) -> None:
+    """A split for each approved sample that has none: its group's, else a new one for the group."""
+    inherited = Sample.objects.filter(dataset=dataset, group=OuterRef("group")).exclude(split="")
+    fresh = freezable(dataset).filter(split="")
+    fresh.filter(
+        group__in=Sample.objects.filter(dataset=dataset).exclude(split="").values("group")
+    ).update(split=Subquery(inherited.values("split")[:1]))
+    groups: dict[str, Group] = {}
+    for key, label, declared in fresh.values_list("group", "label__name", "declared_split"):
+        group = groups.setdefault(key, Group())
+        group.labels[label] += 1
+        group.declared |= {declared} - {""}
+    chosen = assign_splits(
+        groups,
+        _taken(dataset),
+        salt=dataset.split_salt,
+        validation_percent=dataset.validation_percent,
+        test_percent=dataset.test_percent,
+    )
+    by_split: dict[str, list[str]] = {}
+    for key, split in chosen.items():
+        by_split.setdefault(split, []).append(key)
+    for split, keys in by_split.items():
+        for start in range(0, len(keys), CHUNK):
+            fresh.filter(group__in=keys[start : start + CHUNK]).update(split=split)
+
+
+def _taken(dataset: Dataset) -> dict[tuple[str, str], int]:
+    rows = freezable(dataset).exclude(split="").values_list("label__name", "split")
+    return dict(Counter(rows))
+
+
+def members(version: Version) -> QuerySet[VersionSpan]:
+    """The spans of a version."""
+    found: QuerySet[VersionSpan] = VersionSpan.objects.filter(
+        Q(last=None) | Q(last__gte=version.number),
+        dataset=version.dataset,
+        first__lte=version.number,
+    )
+    return found
+
+
+def rows_of(version: Version) -> Iterator[tuple[Any, ...]]:
+    """The version's rows in the manifest's column order, sorted by sample."""
+    fields = (
+        "sample__blob_sha256",
+        "label__name",
+        "split",
+        "sample__group",
+        "sample__contribution__licence",
+        "sample__media_type",
+        "sample__width",
+        "sample__height",
+    )
+    ordered = members(version).order_by("sample__blob_sha256")
+    yield from ordered.values_list(*fields).iterator(CHUNK)
+
+
+def write_manifest(version: Version) -> Built:
+    """Stream the rows once: into the Parquet file, the digest and the counts."""
+    digest, size, counts = Digest(), 0, Counter[tuple[str, str]]()
+    about = {"dataset": version.dataset.slug, "version": str(version.number)}
+    with tempfile.TemporaryFile() as out:
+        with ManifestWriter(out, about) as writer:
+            rows = rows_of(version)
+            while chunk := list(islice(rows, CHUNK)):
+                for row in chunk:
+                    digest.add(Row(*row[:5]))
+                    counts[row[1], row[2]] += 1
+                writer.write(chunk)
+                size += len(chunk)
+                _progress(version, size)
+        manifest = blobs.put_file(out)
+    return Built(digest.hexdigest(), manifest, size, counts)
+
+
+def _progress(version: Version, done: int) -> None:
+    """How far it is; renews the lease on the way. Raises RuleError when another worker has it."""
+    ours = Version.objects.filter(pk=version.pk, claimed_by=version.claimed_by)
+    until = Now() + timedelta(seconds=CLAIM_SECONDS)
+    if not ours.update(done=done, claimed_until=until):
+        raise RuleError("claim_lost", "another worker builds this version now")
+
+
+def _facts(version: Version, built: Built) -> dict[str, Any]:
+    dataset = version.dataset
+    classes = [
+        {"id": label.pk, "name": label.name, "colour": label.colour}
+        for label in dataset.classes.all()
+        if any(name == label.name for name, _split in built.counts)
+    ]
+    counts: dict[str, dict[str, int]] = {}
+    for (label, split), number in sorted(built.counts.items()):
+        counts.setdefault(label, {})[split] = number
+    return {
+        "classes": classes,
+        "counts": counts,
+        "size": built.size,
+        "done": built.size,
+        "digest": built.digest,
+        "manifest_sha256": built.manifest_sha256,
+        "checks": release_checks(version, counts),
+    }

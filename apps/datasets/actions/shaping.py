@@ -1,0 +1,144 @@
+"""Creating a dataset and shaping it: its facts and its classes."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from apps.datasets.ingest.folders import MAX_CLASS, class_key
+from apps.datasets.models import Annotation, Dataset, LabelClass, Membership, Role, Sample
+from apps.datasets.permissions import require
+from apps.errors import invalid
+
+# The keys that pick a class, in order of position.
+KEYS = "1234567890"
+COLOURS = 12
+EDITABLE = frozenset(
+    "title summary guidelines licence agreement visibility flips_preserve_labels "
+    "validation_percent test_percent".split()
+)
+
+
+def create_dataset(
+    by: Any, *, title: str, slug: str, class_names: Iterable[str] = (), **fields: Any
+) -> Dataset:
+    """A dataset with its classes; whoever creates it owns it."""
+    unknown = fields.keys() - EDITABLE
+    if unknown:
+        raise invalid("unknown_field", _("Unknown fields: %s.") % ", ".join(sorted(unknown)))
+    try:
+        with transaction.atomic():
+            dataset = Dataset.objects.create(title=title, slug=slug, created_by=by, **fields)
+            Membership.objects.create(dataset=dataset, member=by, role=Role.OWNER)
+    except IntegrityError:
+        raise invalid(
+            "slug_taken",
+            _("The address “%(slug)s” is taken. Choose another one.") % {"slug": slug},
+            field="slug",
+        ) from None
+    for name in class_names:
+        add_class(dataset, by, name)
+    return dataset
+
+
+def update_dataset(dataset: Dataset, by: Any, **fields: Any) -> Dataset:
+    """Change a dataset's facts. Its address and its split salt never change."""
+    require(by, dataset, Role.MAINTAINER)
+    if "visibility" in fields and fields["visibility"] != dataset.visibility:
+        require(by, dataset, Role.OWNER)
+    for name, value in fields.items():
+        if name not in EDITABLE:
+            raise invalid("unknown_field", _("Unknown fields: %s.") % name, field=name)
+        setattr(dataset, name, value)
+    dataset.save(update_fields=list(fields))
+    return dataset
+
+
+def add_class(dataset: Dataset, by: Any, name: str) -> LabelClass:
+    """A new class; samples whose folder claimed that name get it as their uploader's label."""
+    require(by, dataset, Role.MAINTAINER)
+    name = " ".join(name.split())
+    if not name or len(name) > MAX_CLASS:
+        raise invalid(
+            "class_name",
+            _("A class needs a name of at most %(limit)s characters.") % {"limit": MAX_CLASS},
+            field="name",
+        )
+    with transaction.atomic():
+        # One writer at a time per dataset: positions and keys are handed out in order.
+        Dataset.objects.select_for_update().get(pk=dataset.pk)
+        others = list(dataset.classes.all())
+        if class_key(name) in {class_key(other.name) for other in others}:
+            raise invalid(
+                "class_exists",
+                _("There is already a class “%(name)s”.") % {"name": name},
+                field="name",
+            )
+        taken = {other.key for other in others}
+        label = LabelClass.objects.create(
+            dataset=dataset,
+            name=name,
+            position=len(others),
+            colour=len(others) % COLOURS,
+            key=next((key for key in KEYS if key not in taken), ""),
+        )
+        _adopt_claims(label)
+    return label
+
+
+def _adopt_claims(label: LabelClass) -> None:
+    """Samples still without a class whose folder has this name get the label now."""
+    waiting = Sample.objects.filter(dataset=label.dataset, label=None).exclude(claimed_class="")
+    names = {
+        name
+        for name in waiting.values_list("claimed_class", flat=True).distinct()
+        if class_key(name) == class_key(label.name)
+    }
+    ours = list(waiting.filter(claimed_class__in=names).values_list("pk", "contributor"))
+    Annotation.objects.bulk_create(
+        (
+            Annotation(sample_id=pk, label=label, by_id=member, role=Annotation.As.UPLOADER)
+            for pk, member in ours
+        ),
+        batch_size=1000,
+    )
+    waiting.filter(claimed_class__in=names).update(label=label, claimed_class="")
+
+
+def add_claimed_classes(dataset: Dataset, by: Any) -> list[LabelClass]:
+    """Make classes of all the folder names that no class has yet, in alphabetical order."""
+    claimed = unknown_classes(dataset)
+    spellings = {class_key(name): name for name, _count in reversed(claimed)}
+    with transaction.atomic():
+        return [add_class(dataset, by, spellings[key]) for key in sorted(spellings)]
+
+
+def unknown_classes(dataset: Dataset) -> list[tuple[str, int]]:
+    """(folder name, number of samples) of claims that no class answers, most frequent first."""
+    counts: dict[str, int] = {}
+    claims = Sample.objects.filter(dataset=dataset, label=None).exclude(claimed_class="")
+    for name in claims.values_list("claimed_class", flat=True):
+        counts[name] = counts.get(name, 0) + 1
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def update_class(
+    label: LabelClass, by: Any, *, colour: int | None = None, key: str | None = None
+) -> LabelClass:
+    """Change how a class looks and which key picks it. (Renaming is a change of the schema.)"""
+    require(by, label.dataset, Role.MAINTAINER)
+    if key is not None:
+        label.key = key.strip().lower()
+    if colour is not None:
+        label.colour = colour % COLOURS
+    try:
+        with transaction.atomic():
+            label.save(update_fields=["colour", "key"])
+    except IntegrityError:
+        raise invalid(
+            "key_taken",
+            _("The key “%(key)s” already picks another class.") % {"key": label.key},
+            field="key",
+        ) from None
+    return label

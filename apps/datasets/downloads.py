@@ -1,0 +1,94 @@
+"""What leaves the site as files: images by signed address, manifests, ImageFolder archives."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_safe
+from zipstream import ZIP_STORED, ZipStream
+
+from apps.datasets import blobs
+from apps.datasets.ingest.image import EXTENSIONS
+from apps.datasets.media import PERIOD_SECONDS, VARIANTS, read_token
+from apps.datasets.models import Sample, Version, VersionSpan
+from apps.errors import RuleError
+
+SANDBOX = "default-src 'none'; sandbox"
+
+
+@require_safe
+def media(request: HttpRequest, token: str) -> HttpResponseBase:
+    """An image under its signed address, after looking again whether this user may see it."""
+    sample_id, variant = read_token(token, request.user)
+    sample = get_object_or_404(Sample.objects.visible_to(request.user), pk=sample_id)
+    if sample.status == Sample.Status.WITHDRAWN:
+        raise RuleError("withdrawn", "withdrawn", status=410)
+    sha256 = getattr(sample, VARIANTS[variant])
+    whole = sha256 == sample.blob_sha256
+    response = FileResponse(
+        blobs.open_blob(sha256), content_type=sample.media_type if whole else "image/jpeg"
+    )
+    response["Cache-Control"] = f"private, max-age={PERIOD_SECONDS}, immutable"
+    response["Content-Security-Policy"] = SANDBOX
+    response["Cross-Origin-Resource-Policy"] = "same-origin"
+    return response
+
+
+def _frozen(user: Any, slug: str, number: int) -> Version:
+    version: Version = get_object_or_404(
+        Version.objects.visible_to(user).select_related("dataset"),
+        dataset__slug=slug,
+        number=number,
+    )
+    if not version.digest:
+        raise RuleError("not_frozen", f"{version}: {version.get_status_display()}")
+    return version
+
+
+@require_safe
+def manifest(request: HttpRequest, slug: str, number: int) -> FileResponse:
+    """The Parquet manifest, from which anyone can recompute the digest."""
+    version = _frozen(request.user, slug, number)
+    return FileResponse(
+        blobs.open_blob(version.manifest_sha256),
+        as_attachment=True,
+        filename=f"{slug}-{number}-manifest.parquet",
+        content_type="application/vnd.apache.parquet",
+    )
+
+
+@require_safe
+def images(request: HttpRequest, slug: str, number: int) -> StreamingHttpResponse:
+    """An ImageFolder zip (split/class/sha256.ext), streamed: nothing is held in memory or on disk."""
+    version = _frozen(request.user, slug, number)
+    archive = ZipStream(compress_type=ZIP_STORED)
+    with blobs.open_blob(version.manifest_sha256) as stream:
+        archive.add(stream.read(), "manifest.parquet")
+    for name, sha256 in image_paths(version):
+        archive.add(blobs.chunks(sha256), name)
+    response = StreamingHttpResponse(archive, content_type="application/zip")
+    response["Content-Disposition"] = content_disposition_header(True, f"{slug}-{number}.zip")
+    return response
+
+
+def image_paths(version: Version) -> Iterator[tuple[str, str]]:
+    """(path in the archive, blob sha256) for each sample that is still there."""
+    folders = class_folders(version)
+    spans = VersionSpan.objects.filter(dataset=version.dataset, first__lte=version.number)
+    spans = spans.exclude(last__lt=version.number)
+    spans = spans.exclude(sample__status=Sample.Status.WITHDRAWN)
+    fields = ("split", "label_id", "sample__blob_sha256", "sample__media_type")
+    for split, label, sha256, media_type in spans.values_list(*fields).iterator(5000):
+        yield f"{split}/{folders[label]}/{sha256}.{EXTENSIONS[media_type]}", sha256
+
+
+def class_folders(version: Version) -> dict[int, str]:
+    """Class id → a folder name that every file system takes; two classes never share one."""
+    folders: dict[int, str] = {}
+    for item in version.classes:
+        plain = re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", item["name"]).strip(". ") or "_"
+        folders[item["id"]] = f"{plain}-{item['id']}" if plain in folders.values() else plain
+    return folders

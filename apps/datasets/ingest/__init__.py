@@ -1,0 +1,1 @@
+"""From foreign bytes to a clean sample: pure functions, no database."""

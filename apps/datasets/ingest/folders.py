@@ -1,0 +1,49 @@
+"""What the folders of a file's name say: its class and its split."""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+MAX_NAME = 1000
+MAX_CLASS = 80
+# Control characters and the marks that turn text around (a name must look like what it is).
+UNSEEN = re.compile("[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+class Claims(NamedTuple):
+    """`label` is the immediate parent folder, `split` the nearest ancestor that names one."""
+
+    label: str
+    split: str
+
+
+def clean_name(name: str) -> str:
+    """A shown file name: one kind of slash, no unseen characters, at most MAX_NAME characters."""
+    name = UNSEEN.sub("", unicodedata.normalize("NFC", name)).replace("\\", "/").strip("/ ")
+    return name[-MAX_NAME:] or "unnamed"
+
+
+def class_key(name: str) -> str:
+    """Two spellings of one class (case, width, spaces, underscores) have the same key."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return " ".join(folded.replace("_", " ").split())
+
+
+def folder_claims(name: str) -> Claims:
+    """The claims in `photos/train/cat/1.jpg`: Claims("cat", "train"). Empty strings: none made."""
+    folders = [part.strip() for part in clean_name(name).split("/")[:-1]]
+    if folders and folders[-1].casefold() in SPLIT_FOLDERS:
+        return Claims("", SPLIT_FOLDERS[folders[-1].casefold()])
+    label = folders[-1][:MAX_CLASS] if folders else ""
+    ancestors = (SPLIT_FOLDERS.get(part.casefold(), "") for part in reversed(folders[:-1]))
+    return Claims(label, next(filter(None, ancestors), ""))

@@ -1,0 +1,84 @@
+"""What a receipt says to a person: one sentence why, and the next step."""
+
+from typing import Any
+
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.datasets.models import Receipt
+
+SENTENCES = {
+    "empty_file": gettext_lazy("The file is empty. Export it again and send it once more."),
+    "not_an_image": gettext_lazy(
+        "This is not an image, whatever its name says. JPEG, PNG and WebP are accepted."
+    ),
+    "unsupported_format": gettext_lazy(
+        "This is a %(found)s file. Convert it to JPEG, PNG or WebP and send it again."
+    ),
+    "unreadable": gettext_lazy(
+        "The image is damaged and cannot be decoded. Take it from the original again."
+    ),
+    "truncated": gettext_lazy(
+        "The image ends too early: part of it is missing. Copy it from the original again."
+    ),
+    "too_many_pixels": gettext_lazy(
+        "The image has more than %(limit)s pixels. Scale it down and send it again."
+    ),
+    "too_small": gettext_lazy(
+        "The image is only %(width)s×%(height)s pixels: nothing to see on it."
+    ),
+    "animated": gettext_lazy("The file is an animation of %(frames)s frames. Send single images."),
+    "file_too_large": gettext_lazy(
+        "The file is larger than the limit of %(size)s. Scale it down and send it again."
+    ),
+    "duplicate": gettext_lazy("The same picture is already in this dataset."),
+    "bad_archive": gettext_lazy("The archive is damaged or no zip file. Pack it again."),
+    "archive_too_many_files": gettext_lazy(
+        "The archive holds %(found)s files; the limit is %(limit)s. Split it."
+    ),
+    "archive_too_large": gettext_lazy("Unpacked, the archive would exceed %(size)s. Split it."),
+    "unsafe_name": gettext_lazy(
+        "The name points outside the archive, so it was left out. Pack it with plain folders."
+    ),
+    "link": gettext_lazy("The entry is a link, not a file. Pack the file itself."),
+    "encrypted": gettext_lazy("The entry is encrypted. Pack it without a password."),
+    "bomb": gettext_lazy(
+        "The entry unpacks to more than %(limit)s times its size: it was refused unread."
+    ),
+    "nested_archive": gettext_lazy(
+        "An archive inside an archive is not opened. Send it by itself."
+    ),
+    "damaged_entry": gettext_lazy("This entry of the archive is damaged. Pack it again."),
+    "crashed_ingest": gettext_lazy(
+        "Reading this file broke our worker three times, so it was set aside. Tell the operator."
+    ),
+    "lost_upload": gettext_lazy("The file was lost before it was read. Send it again."),
+}
+FIXES = {
+    "oriented": gettext_lazy("turned upright"),
+    "metadata_removed": gettext_lazy("camera data and location removed"),
+    "colour_profile_removed": gettext_lazy("colour profile removed"),
+    "previews_removed": gettext_lazy("embedded previews removed"),
+    "converted": gettext_lazy("colours converted"),
+}
+
+
+def sentence(receipt: Receipt) -> str:
+    """Why this outcome, in the reader's language; empty for a plain acceptance."""
+    outcomes = Receipt.Outcome
+    if receipt.outcome == outcomes.FIXED:
+        return ", ".join(str(FIXES[fix]) for fix in receipt.facts.get("fixes", []))
+    if receipt.outcome == outcomes.UNPACKED:
+        return _("%(count)s files found inside.") % {"count": receipt.facts.get("files", 0)}
+    if receipt.code not in SENTENCES:
+        return ""
+    return str(SENTENCES[receipt.code]) % _facts(receipt.facts)
+
+
+def _facts(facts: dict[str, Any]) -> dict[str, Any]:
+    limit = facts.get("limit", 0)
+    return {"found": "", "width": "", "height": "", "frames": "", "limit": limit} | {
+        **facts,
+        "size": filesizeformat(limit),
+    }

@@ -1,0 +1,28 @@
+"""Celery shells around the actions. A ring drains rows; one message never means one file."""
+
+from celery import shared_task
+
+from apps.datasets.actions.building import build_versions
+from apps.datasets.actions.contributing import INGEST
+from apps.datasets.actions.freezing import FREEZE
+from apps.datasets.actions.ingesting import drain_ingest
+from apps.datasets.actions.sweeping import ring_for_waiting
+from apps.state.doorbell import heard
+
+
+@shared_task(name=INGEST)
+def ingest() -> None:
+    heard(INGEST)
+    drain_ingest()
+
+
+@shared_task(name=FREEZE)
+def freeze() -> None:
+    heard(FREEZE)
+    build_versions()
+
+
+@shared_task
+def sweep() -> None:
+    """Beat: ring for whatever still waits, in case a message or a worker was lost."""
+    ring_for_waiting()
