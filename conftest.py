@@ -17,6 +17,8 @@ from django.db import connection
 
 ROOT = Path(__file__).resolve().parent
 
+pytest_plugins = ["apps.datasets.tests.cast"]
+
 
 def pytest_configure() -> None:
     # The slow hash that protects passwords is most of the time of a suite full of log-ins.

@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 export CUSTOM_COMPILE_COMMAND=scripts/lock.sh
 
-for name in base worker dev node; do
+for name in base worker dev production node; do
     .venv/bin/pip-compile --quiet --strip-extras --generate-hashes --unsafe-package torch \
         --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
         --output-file "requirements/$name.txt" "$@" "requirements/$name.in"
