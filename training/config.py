@@ -23,12 +23,12 @@ from pydantic_core import PydanticCustomError
 from training.explain import Problem, describe_errors, list_problems
 
 __all__ = [
+    "CNN",
     "SGD",
     "Adagrad",
     "Adam",
     "AdamW",
     "Augmentation",
-    "CNN",
     "Constant",
     "ConvBlock",
     "Cosine",

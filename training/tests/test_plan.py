@@ -46,7 +46,9 @@ def test_shapes_agree_with_torch():
         seen = []
         for module in network.modules():
             if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
-                module.register_forward_hook(lambda _m, _i, out: seen.append(tuple(out.shape[1:])))
+                module.register_forward_hook(
+                    lambda _m, _i, out, seen=seen: seen.append(tuple(out.shape[1:]))
+                )
         network(pixels)
         assert sorted(seen) == sorted(layer.shape for layer in layers_of(model, image, 3))
 
