@@ -127,7 +127,9 @@ def _take_image(receipt: Receipt, classes: ClassFinder) -> None:
 
 
 def _duplicate_of(receipt: Receipt, clean: CleanImage, blob: str) -> bool:
-    same = Q(pixel_sha256=clean.pixel_sha256) | Q(blob_sha256=blob)
+    """The same pixels; or the very bytes we store: someone sends back what they downloaded."""
+    bytes_of_ours = [blob, receipt.source_sha256]
+    same = Q(pixel_sha256=clean.pixel_sha256) | Q(blob_sha256__in=bytes_of_ours)
     twin = (
         Sample.objects.filter(same, dataset_id=receipt.contribution.dataset_id)
         .exclude(status=Sample.Status.WITHDRAWN)
