@@ -1,0 +1,124 @@
+"""Proposing a job: a configuration, never code, against an approved version."""
+
+import json
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from pydantic import ValidationError
+
+from apps.datasets.models import Split, Version
+from apps.errors import RuleError, invalid
+from apps.jobs.models import TrainingJob
+from apps.jobs.permissions import require_proposer
+from apps.state.models import Event
+from training.config import JobConfig, canonical_json, config_sha256, describe_errors
+from training.plan import plan
+
+MAX_TITLE = 120
+
+
+def propose_job(version: Version, by: Any, title: str, config: dict[str, Any]) -> TrainingJob:
+    """A new proposal; a maintainer decides. Refuses an unapproved version and a bad configuration."""
+    require_proposer(by, version.dataset)
+    _require_trainable(version)
+    checked = read_config(config, version)
+    title = " ".join(title.split())
+    if not title or len(title) > MAX_TITLE:
+        raise invalid(
+            "invalid_title",
+            _("Give the job a title of 1 to %(most)s characters.") % {"most": MAX_TITLE},
+            field="title",
+        )
+    with transaction.atomic():
+        job = TrainingJob.objects.create(
+            version=version,
+            member=by,
+            title=title,
+            config=json.loads(canonical_json(checked)),
+            config_sha256=config_sha256(checked),
+            plan=plan_of(checked, version),
+        )
+        Event.objects.create(
+            subject=job._meta.label_lower, subject_id=job.pk, was="", became=job.status, by=by
+        )
+    return job
+
+
+def _require_trainable(version: Version) -> None:
+    if version.status == Version.Status.APPROVED:
+        return
+    if version.status == Version.Status.DRAFT:
+        step = _("A maintainer has to approve it first.")
+    elif version.status == Version.Status.BUILDING:
+        step = _("Wait until it is frozen; then a maintainer approves it.")
+    else:
+        step = _("Choose an approved version, or freeze a new one.")
+    raise RuleError(
+        "version_not_approved",
+        _("Version %(number)s is “%(state)s”, and jobs train on approved versions only. %(step)s")
+        % {"number": version.number, "state": version.get_status_display(), "step": step},
+        version=version.number,
+        state=version.status,
+    )
+
+
+def read_config(config: dict[str, Any], version: Version) -> JobConfig:
+    """The configuration, checked. Refuses with every problem of every field at once."""
+    try:
+        # Through JSON, so that what is kept is what was checked.
+        checked = JobConfig.model_validate_json(json.dumps(config))
+    except ValidationError as error:
+        raise invalid_config(describe_errors(error)) from error
+    if checked.augmentation.flip and not version.dataset.flips_preserve_labels:
+        text = _("In this dataset a mirrored image may belong to another class: turn this off.")
+        raise invalid_config({"augmentation.flip": [text]})
+    return checked
+
+
+def invalid_config(errors: dict[str, list[str]]) -> RuleError:
+    named = "; ".join(f"{field}: {' '.join(texts)}" for field, texts in errors.items())
+    return invalid(
+        "invalid_config",
+        _("This configuration cannot be trained. %(errors)s") % {"errors": named},
+        errors=errors,
+    )
+
+
+def plan_of(config: JobConfig, version: Version) -> dict[str, Any]:
+    """What the job will take on this version, as plain numbers."""
+    samples = dict.fromkeys(Split.values, 0)
+    for per_split in version.counts.values():
+        for split, number in per_split.items():
+            samples[split] += number
+    try:
+        cost = plan(
+            config,
+            classes=len(version.classes),
+            train_samples=samples[Split.TRAIN],
+            validation_samples=samples[Split.VALIDATION],
+            test_samples=samples[Split.TEST],
+        )
+    except ValueError as error:
+        raise RuleError(
+            "nothing_to_train",
+            _(
+                "Version %(number)s has %(classes)s classes and %(train)s training images; training "
+                "needs at least two of each. Freeze a version with more."
+            )
+            % {
+                "number": version.number,
+                "classes": len(version.classes),
+                "train": samples[Split.TRAIN],
+            },
+        ) from error
+    return {
+        "parameters": cost.parameters,
+        "flops_per_image": cost.flops_per_image,
+        "training_flops": cost.training_flops,
+        "memory_bytes": cost.memory_bytes,
+        "data_bytes": cost.data_bytes,
+        "steps_per_epoch": cost.steps_per_epoch,
+        "steps": cost.steps,
+        "samples": samples,
+    }
