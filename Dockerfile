@@ -24,6 +24,12 @@ RUN pip install --no-deps --require-hashes -r requirements/base.txt \
 RUN python -c "import site; print(site.getsitepackages()[0])" \
     | xargs -I{} sh -c 'printf "/app\n/app/platform\n" > {}/potluck.pth'
 
+FROM build AS vendor
+WORKDIR /build
+COPY scripts/vendor.py scripts/
+COPY --from=front-end /build/node_modules node_modules
+RUN python scripts/vendor.py
+
 FROM build AS build-worker
 COPY requirements/torch.txt requirements/worker.txt requirements/
 # torch first and without a hash; on Linux the plain package brings CUDA and runs on CPUs too.
@@ -55,7 +61,7 @@ COPY training training
 
 FROM runtime AS web
 COPY --from=build /opt/venv /opt/venv
-COPY --from=front-end /build/node_modules node_modules
+COPY --from=vendor /build/node_modules/.vendor node_modules/.vendor
 USER potluck
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s CMD ["python", "deploy/healthcheck.py"]

@@ -103,14 +103,16 @@ def install_project() -> None:
 def install_front_end() -> None:
     """No install scripts: these are files to serve, and one package's script reports home."""
     stamp = ROOT / "node_modules" / ".stamp"
-    wanted = digest(ROOT / "package.json", ROOT / "package-lock.json")
+    vendor = ROOT / "scripts" / "vendor.py"
+    wanted = digest(ROOT / "package.json", ROOT / "package-lock.json", vendor)
     if fresh(stamp, wanted):
         return
     print("bootstrap: installing front-end files", flush=True)
     if shutil.which("npm", path=environment()["PATH"]) is None:
         print("bootstrap: no npm here, bringing one into .venv", flush=True)
         run(*PIP, "--no-deps", "--require-hashes", "-r", REQUIREMENTS / "node.txt")
-    run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+    run(PYTHON, vendor)
     stamp.write_text(wanted)
 
 

@@ -15,7 +15,14 @@ mkdir -p "$VAR_DIR/messages"
 find "$VAR_DIR/messages" -type f \( -name '*.pidbox.msg' -o -size 0 \) -delete
 
 manage first_start
-manage collectstatic --noinput --verbosity 0
+
+# Hashing and compressing takes ten seconds, so only when a source (or its folder) is newer.
+collected="$VAR_DIR/static/staticfiles.json"
+sources="platform/static platform/config node_modules/.vendor requirements/base.txt"
+if [ ! -e "$collected" ] || [ -n "$(find $sources -newer "$collected" -print -quit)" ]; then
+    # Two packages bring files for pages this site does not have; one of them does not hash.
+    manage collectstatic --noinput --clear --ignore django_htmx --ignore rest_framework --verbosity 0
+fi
 
 # honcho would read a .env by itself; that file is for docker compose, and says production.
 exec .venv/bin/honcho --env /dev/null start

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import bootstrap, services
+from scripts import bootstrap, services, vendor
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACT = {"run", "test", "demo", "accept", "check", "bench"}
@@ -106,3 +106,12 @@ def test_missing_services_are_named_with_what_they_are_for(
     said = capsys.readouterr().err
     assert "redis-server is missing: queue tests" in said
     assert "apt install redis-server" in said
+
+
+def test_what_pages_load_is_picked_without_links_to_source_maps() -> None:
+    for name, (_, _, files) in vendor.SERVED.items():
+        for file in files:
+            content = (vendor.VENDOR / name / file).read_bytes()
+            assert content
+            assert b"sourceMappingURL" not in content
+        assert (vendor.VENDOR / name / "LICENSE.txt").exists()
