@@ -1,5 +1,42 @@
 """Addresses of the data side's pages."""
 
+from django.urls import path
 from django.urls.resolvers import URLPattern
 
-urlpatterns: list[URLPattern] = []
+from apps.datasets.pages import contributing, home, people, reviewing, samples, shaping, versions
+
+ONE = "datasets/<slug:slug>/"
+BATCH = "contributions/<uuid:uuid>/"
+VERSION = f"{ONE}versions/<int:number>/"
+
+urlpatterns: list[URLPattern] = [
+    path("", home.home, name="home"),
+    path("datasets/", home.datasets, name="datasets"),
+    path("datasets/new/", shaping.dataset_new, name="dataset_new"),
+    path(ONE, shaping.dataset, name="dataset"),
+    path(f"{ONE}edit/", shaping.dataset_edit, name="dataset_edit"),
+    path(f"{ONE}classes/", shaping.classes, name="classes"),
+    path(f"{ONE}classes/claimed/", shaping.classes_claimed, name="classes_claimed"),
+    path(f"{ONE}classes/<int:pk>/", shaping.class_edit, name="class_edit"),
+    path(f"{ONE}people/", people.people, name="people"),
+    path(f"{ONE}people/<int:pk>/role/", people.role_set, name="role_set"),
+    path(f"{ONE}people/<int:pk>/remove/", people.member_remove, name="member_remove"),
+    path(f"{ONE}invitations/<int:pk>/revoke/", people.invitation_revoke, name="invitation_revoke"),
+    path("invitations/<str:token>/", people.invitation, name="invitation"),
+    path(f"{ONE}contribute/", contributing.contribute, name="contribute"),
+    path(BATCH, contributing.contribution, name="contribution"),
+    path(f"{BATCH}live/", contributing.contribution_live, name="contribution_live"),
+    path(f"{BATCH}files/", contributing.contribution_files, name="contribution_files"),
+    path(f"{BATCH}finish/", contributing.contribution_finish, name="contribution_finish"),
+    path(f"{BATCH}discard/", contributing.contribution_discard, name="contribution_discard"),
+    path(f"{ONE}review/", reviewing.review, name="review"),
+    path(f"{ONE}review/undo/", reviewing.review_undo, name="review_undo"),
+    path(f"{ONE}samples/", samples.samples, name="samples"),
+    path("samples/<int:pk>/", samples.sample, name="sample"),
+    path(f"{ONE}versions/", versions.versions, name="versions"),
+    path(VERSION, versions.version, name="version"),
+    path(f"{VERSION}live/", versions.version_live, name="version_live"),
+    path(f"{VERSION}approve/", versions.version_approve, name="version_approve"),
+    path(f"{VERSION}discard/", versions.version_discard, name="version_discard"),
+    path(f"{VERSION}retire/", versions.version_retire, name="version_retire"),
+]

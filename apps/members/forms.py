@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.members.models import ApiToken
 
 
-class TokenForm(forms.ModelForm[ApiToken]):
+class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
     """Uniqueness is the action's to check: it alone sees a race."""
 
     class Meta:

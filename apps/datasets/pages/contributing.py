@@ -1,0 +1,148 @@
+"""Contributing: open a batch, send its files, see what became of each."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.middleware.http import ConditionalGetMiddleware
+from django.shortcuts import redirect, render
+from django.utils.decorators import decorator_from_middleware
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.datasets import actions
+from apps.datasets.forms import ContributeForm, FilesForm
+from apps.datasets.models import Contribution, Receipt, Role
+from apps.datasets.pages.scope import contribution_of, dataset_of, frame, refuse
+from apps.datasets.permissions import require
+from apps.datasets.reads import claimed_classes, outcome_counts
+from apps.datasets.receipts import sentence
+from apps.errors import RuleError, invalid
+
+RECEIPTS_SHOWN = 100
+# Answers 304 to whoever already has this very fragment.
+only_if_changed = decorator_from_middleware(ConditionalGetMiddleware)
+
+
+@login_required
+def contribute(request: HttpRequest, slug: str) -> HttpResponse:
+    """Before any file is sent: licence, agreement, where they come from."""
+    dataset = dataset_of(request, slug)
+    require(request.user, dataset, Role.CONTRIBUTOR)
+    form = ContributeForm(request.POST or None, dataset=dataset)
+    if request.method == "POST" and form.is_valid():
+        try:
+            opened = actions.open_contribution(dataset, request.user, **form.cleaned_data)
+        except RuleError as error:
+            refuse(form, error)
+        else:
+            return redirect("contribution", opened.uuid)
+    context = frame(request, dataset, "contribute") | {
+        "form": form,
+        "mine": dataset.contributions.filter(member_id=request.user.pk)[:10],
+        "classes": dataset.classes.all(),
+    }
+    return render(request, "datasets/contribute.html", context)
+
+
+@require_safe
+@login_required
+def contribution(request: HttpRequest, uuid: str) -> HttpResponse:
+    """The batch: where to drop files while it is open, and a receipt for each that came."""
+    found = contribution_of(request, uuid)
+    context = frame(request, found.dataset, "contribute")
+    context |= _progress(found) | _receipts(request, found)
+    context |= {
+        "form": FilesForm(),
+        "mine": found.member_id == request.user.pk,
+        "claimed": claimed_classes(found.samples.all()),
+        "limits": {
+            "image": settings.MAX_IMAGE_BYTES,
+            "pixels": settings.MAX_IMAGE_PIXELS // 1_000_000,
+            "archive": settings.MAX_ARCHIVE_BYTES,
+            "files": settings.MAX_ARCHIVE_FILES,
+        },
+    }
+    return render(request, "datasets/contribution.html", context)
+
+
+def _progress(found: Contribution) -> dict[str, Any]:
+    """How far ingest is. Nothing here may differ between two readers or two moments of rest."""
+    counts = outcome_counts(found)
+    total = sum(counts.values())
+    return {
+        "contribution": found,
+        "counts": counts,
+        "total": total,
+        "processed": total - counts["waiting"],
+        "arrived": counts["accepted"] + counts["fixed"],
+        "finished": found.status in {Contribution.Status.READY, Contribution.Status.DISCARDED},
+    }
+
+
+def _receipts(request: HttpRequest, found: Contribution) -> dict[str, Any]:
+    """One page of receipts, in the order of their arrival, from `after` on."""
+    outcome = request.GET.get("outcome", "")
+    after = request.GET.get("after", "0")
+    if (outcome and outcome not in Receipt.Outcome.values) or not after.isdigit():
+        raise invalid("invalid_filter", _("There is no such filter."))
+    rows = found.receipts.filter(pk__gt=int(after)).select_related("sample__label")
+    if outcome:
+        rows = rows.filter(outcome=outcome)
+    shown = list(rows[: RECEIPTS_SHOWN + 1])
+    more = len(shown) > RECEIPTS_SHOWN
+    shown = shown[:RECEIPTS_SHOWN]
+    query = f"?outcome={outcome}"
+    return {
+        "receipts": [(each, sentence(each)) for each in shown],
+        "outcome": outcome,
+        "outcomes": Receipt.Outcome.choices,
+        "first_url": query if after != "0" else "",
+        "next_url": f"{query}&after={shown[-1].pk}" if more else "",
+    }
+
+
+@require_safe
+@login_required
+@only_if_changed
+def contribution_live(request: HttpRequest, uuid: str) -> HttpResponse:
+    context = _progress(contribution_of(request, uuid))
+    return render(request, "datasets/_progress.html", context)
+
+
+@require_POST
+@login_required
+def contribution_files(request: HttpRequest, uuid: str) -> HttpResponse:
+    """Files from the plain form, for a browser without JavaScript."""
+    found = contribution_of(request, uuid)
+    form = FilesForm(request.POST, request.FILES)
+    if not form.is_valid():
+        raise invalid("no_files", _("Choose at least one file."))
+    files = form.cleaned_data["files"]
+    for file in files:
+        actions.receive_file(found, request.user, name=file.name, chunks=file.chunks())
+    text = ngettext("%(n)s file has arrived.", "%(n)s files have arrived.", len(files))
+    messages.success(request, text % {"n": len(files)})
+    return redirect("contribution", uuid)
+
+
+@require_POST
+@login_required
+def contribution_finish(request: HttpRequest, uuid: str) -> HttpResponse:
+    actions.finish_contribution(contribution_of(request, uuid), request.user)
+    messages.success(
+        request, _("Thank you. Each file gets its receipt below as soon as it is checked.")
+    )
+    return redirect("contribution", uuid)
+
+
+@require_POST
+@login_required
+def contribution_discard(request: HttpRequest, uuid: str) -> HttpResponse:
+    found = contribution_of(request, uuid)
+    actions.discard_contribution(found, request.user)
+    messages.success(request, _("The contribution is discarded; nothing of it will be used."))
+    return redirect("contribute", found.dataset.slug)

@@ -1,0 +1,154 @@
+"""Looking at samples: a grid to browse, and one with its whole history."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from apps.datasets.models import Dataset, Role, Sample, Split, Version
+from apps.datasets.pages.scope import dataset_of, frame
+from apps.datasets.permissions import may
+from apps.datasets.reads import versions_with
+from apps.errors import invalid
+from apps.state.models import Event
+
+SHOWN = 96
+NO_CLASS = "none"
+
+
+@require_safe
+def samples(request: HttpRequest, slug: str) -> HttpResponse:
+    dataset = dataset_of(request, slug)
+    wanted = _filters(request)
+    found = _matching(dataset, wanted)
+    if before := request.GET.get("before", ""):
+        found = found.filter(pk__lt=_number(before))
+    shown = list(found.select_related("label").order_by("-pk")[: SHOWN + 1])
+    more, shown = len(shown) > SHOWN, shown[:SHOWN]
+    address = f"{reverse('samples', args=[slug])}?{urlencode(wanted)}"
+    context = frame(request, dataset, "samples") | {
+        "samples": shown,
+        "wanted": wanted,
+        "filtered": any(wanted.values()),
+        "classes": dataset.classes.all(),
+        "statuses": Sample.Status.choices,
+        "splits": Split.choices,
+        "first_url": address if before else "",
+        "next_url": f"{address}&before={shown[-1].pk}" if more else "",
+    }
+    only_grid = getattr(request, "htmx", False)
+    return render(
+        request, "datasets/_samples.html" if only_grid else "datasets/samples.html", context
+    )
+
+
+def _filters(request: HttpRequest) -> dict[str, str]:
+    """The filters as asked for; unknown values are refused rather than ignored."""
+    wanted = {name: request.GET.get(name, "") for name in ("status", "label", "split")}
+    allowed = {"status": Sample.Status.values, "split": Split.values}
+    for name, values in allowed.items():
+        if wanted[name] and wanted[name] not in values:
+            raise invalid("invalid_filter", _("There is no such filter."), field=name)
+    if wanted["label"] not in {"", NO_CLASS}:
+        _number(wanted["label"])
+    return wanted
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise invalid("invalid_filter", _("There is no such filter."))
+    return int(text)
+
+
+def _matching(dataset: Dataset, wanted: dict[str, str]) -> QuerySet[Sample]:
+    found: QuerySet[Sample] = dataset.samples.all()
+    if wanted["status"]:
+        found = found.filter(status=wanted["status"])
+    else:
+        found = found.exclude(status=Sample.Status.WITHDRAWN)
+    if wanted["split"]:
+        found = found.filter(split=wanted["split"])
+    if wanted["label"] == NO_CLASS:
+        found = found.filter(label=None)
+    elif wanted["label"]:
+        found = found.filter(label_id=int(wanted["label"]))
+    return found
+
+
+@require_safe
+def sample(request: HttpRequest, pk: int) -> HttpResponse:
+    """One sample and its chain, both ways: what it came from and what it went into."""
+    visible = Sample.objects.visible_to(request.user)
+    found = get_object_or_404(
+        visible.select_related("dataset", "label", "contribution", "contributor"), pk=pk
+    )
+    dataset = found.dataset
+    context = frame(request, dataset, "samples")
+    inside = versions_with(found)
+    own = found.contributor_id == request.user.pk
+    traceable = own or may(request.user, dataset, Role.REVIEWER)
+    context |= {
+        "sample": found,
+        "inside": inside,
+        "traceable": traceable,
+        "receipt": found.receipts.order_by("pk").first() if traceable else None,
+        "annotations": found.annotations.select_related("label", "by"),
+        "reviews": found.reviews.select_related("label", "label_before", "by"),
+        "events": Event.objects.about(found).select_related("by"),
+        "statuses": dict(Sample.Status.choices),
+        "withdrawn": found.status == Sample.Status.WITHDRAWN,
+    }
+    context["chain"] = _chain(found, inside, context["receipt"])
+    return render(request, "datasets/sample.html", context)
+
+
+def _chain(found: Sample, inside: list[Version], receipt: Any) -> list[dict[str, Any]]:
+    """From the file to the leaderboard; what a reader may not follow has no address."""
+    dataset = found.dataset
+    batch = reverse("contribution", args=[found.contribution.uuid]) if receipt else ""
+    newest = inside[-1] if inside else None
+    version = reverse("version", args=[dataset.slug, newest.number]) if newest else ""
+    return [
+        {
+            "kind": _("File"),
+            "name": receipt.name.rpartition("/")[2] if receipt else "…",
+            "url": batch,
+        },
+        {"kind": _("Contribution"), "name": found.contributor.username, "url": batch},
+        {"kind": _("Image"), "name": str(found.pk), "here": True},
+        {
+            "kind": _("Version"),
+            "name": str(newest.number) if newest else _("none yet"),
+            "url": version,
+        },
+        *beyond(dataset, newest),
+    ]
+
+
+def beyond(dataset: Dataset, version: Version | None) -> list[dict[str, Any]]:
+    """The links above this app, by the names of their addresses."""
+    jobs = leaderboard = ""
+    if version:
+        jobs = address("jobs", dataset.slug)
+        leaderboard = address("leaderboard", dataset.slug)
+    return [
+        {
+            "kind": _("Training jobs"),
+            "name": _("all"),
+            "url": f"{jobs}?version={version.number}" if jobs and version else "",
+        },
+        {"kind": _("Leaderboard"), "name": dataset.title, "url": leaderboard},
+    ]
+
+
+def address(name: str, *args: Any) -> str:
+    """An address of an app above this one; empty in a site without that app."""
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,46 @@
+"""What each page of a dataset begins with: the dataset if it may be seen, and the frame around it."""
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+
+from apps.datasets.models import Contribution, Dataset, Role
+from apps.datasets.permissions import abilities, require
+from apps.datasets.reads import to_review
+from apps.errors import RuleError
+
+# More than this is shown as "999+": nobody needs the exact length of a long queue in a tab.
+COUNTED = 999
+
+
+def dataset_of(request: HttpRequest, slug: str) -> Dataset:
+    found: Dataset = get_object_or_404(Dataset.objects.visible_to(request.user), slug=slug)
+    return found
+
+
+def contribution_of(request: HttpRequest, uuid: str) -> Contribution:
+    """One's own, or any in a dataset where one reviews."""
+    visible = Contribution.objects.filter(dataset__in=Dataset.objects.visible_to(request.user))
+    found: Contribution = get_object_or_404(visible.select_related("dataset", "member"), uuid=uuid)
+    if found.member_id != request.user.pk:
+        require(request.user, found.dataset, Role.REVIEWER)
+    return found
+
+
+def frame(request: HttpRequest, dataset: Dataset, tab: str) -> dict[str, Any]:
+    """The context that datasets/_layout.html needs."""
+    can = abilities(request.user, dataset)
+    waiting: int | str = 0
+    if can["review"]:
+        waiting = to_review(dataset, request.user)[: COUNTED + 1].count()
+    if waiting > COUNTED:
+        waiting = f"{COUNTED}+"
+    return {"dataset": dataset, "tab": tab, "can": can, "waiting": waiting}
+
+
+def refuse(form: forms.BaseForm, error: RuleError) -> None:
+    """Show a refused action beside the field that it is about, or above the form."""
+    named = error.facts.get("field")
+    form.add_error(named if named in form.fields else None, error.message)

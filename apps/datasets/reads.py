@@ -1,0 +1,211 @@
+"""What pages show about a dataset: counts in a few grouped queries, never one per row."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from apps.datasets.actions.freezing import changed_since_last_freeze, freezable
+from apps.datasets.models import (
+    Contribution,
+    Dataset,
+    LabelClass,
+    Membership,
+    Receipt,
+    Role,
+    Sample,
+    Version,
+)
+from apps.datasets.permissions import ORDER
+
+
+@dataclass
+class ClassRow:
+    """One class with its counts by status; `percent`s are of the largest class (for a bar)."""
+
+    pk: int | None
+    name: str
+    colour: int | None
+    key: str = ""
+    counts: Counter[str] = field(default_factory=Counter)
+    approved_percent: float = 0
+    both_percent: float = 0
+
+    @property
+    def approved(self) -> int:
+        return self.counts["approved"]
+
+    @property
+    def pending(self) -> int:
+        return self.counts["pending"]
+
+
+def class_rows(dataset: Dataset) -> list[ClassRow]:
+    """A row for each class in its order, and one for samples without a class where there are any."""
+    counts: dict[int | None, Counter[str]] = {}
+    grouped = Sample.objects.filter(dataset=dataset).order_by().values_list("label", "status")
+    for label, status, number in grouped.annotate(number=Count("pk")):
+        counts.setdefault(label, Counter())[status] = number
+    rows = [
+        ClassRow(each.pk, each.name, each.colour, each.key, counts.get(each.pk, Counter()))
+        for each in dataset.classes.all()
+    ]
+    if None in counts:
+        rows.append(ClassRow(None, "", None, counts=counts[None]))
+    most = max((row.approved + row.pending for row in rows), default=0) or 1
+    for row in rows:
+        row.approved_percent = round(100 * row.approved / most, 2)
+        row.both_percent = round(100 * (row.approved + row.pending) / most, 2)
+    return rows
+
+
+@dataclass
+class Listed:
+    """A dataset as lists show it."""
+
+    dataset: Dataset
+    role: Role | None
+    approved: int
+    pending: int
+    version: Version | None
+
+
+def listed(datasets: Iterable[Dataset], user: Any) -> list[Listed]:
+    """Datasets with the member's role, their counts and their newest approved version."""
+    every = list(datasets)
+    numbers: dict[int, Counter[str]] = {each.pk: Counter() for each in every}
+    grouped = Sample.objects.filter(dataset__in=every).order_by().values_list("dataset", "status")
+    for dataset, status, number in grouped.annotate(number=Count("pk")):
+        numbers[dataset][status] = number
+    approved = Version.objects.filter(dataset__in=every, status=Version.Status.APPROVED)
+    newest = {version.dataset_id: version for version in approved.order_by("number")}
+    roles = roles_of(user)
+    return [
+        Listed(
+            each,
+            roles.get(each.pk),
+            numbers[each.pk]["approved"],
+            numbers[each.pk]["pending"],
+            newest.get(each.pk),
+        )
+        for each in every
+    ]
+
+
+def roles_of(user: Any) -> dict[int, Role]:
+    """{dataset id: role} of a member; empty for a visitor."""
+    if not user.is_authenticated:
+        return {}
+    mine = Membership.objects.filter(member=user).values_list("dataset", "role")
+    return {dataset: Role(role) for dataset, role in mine}
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Something that waits for this member: `kind` picks the sentence and the link."""
+
+    kind: str
+    dataset: Dataset
+    count: int = 0
+    thing: Any = None
+
+
+def waiting_for(user: Any) -> list[Waiting]:
+    """What this member could do next, the most pressing kind first."""
+    roles = roles_of(user)
+    datasets = Dataset.objects.in_bulk(roles)
+
+    def with_role(needed: Role) -> list[int]:
+        return [pk for pk, role in roles.items() if ORDER.index(role) <= ORDER.index(needed)]
+
+    unfinished = Contribution.objects.filter(member=user, status=Contribution.Status.RECEIVING)
+    drafts = Version.objects.filter(
+        dataset__in=with_role(Role.MAINTAINER), status=Version.Status.DRAFT
+    )
+    pending = Sample.objects.reviewable_by(user).filter(dataset__in=with_role(Role.REVIEWER))
+    claims = Sample.objects.filter(
+        dataset__in=with_role(Role.MAINTAINER), label=None, status=Sample.Status.PENDING
+    ).exclude(claimed_class="")
+    found = [Waiting("unfinished", datasets[each.dataset_id], thing=each) for each in unfinished
+             if each.dataset_id in datasets]  # fmt: skip
+    found += [Waiting("draft", datasets[each.dataset_id], thing=each) for each in drafts]
+    found += _per_dataset("claims", claims, datasets)
+    found += _per_dataset("review", pending, datasets)
+    return found
+
+
+def _per_dataset(
+    kind: str, samples: QuerySet[Sample], datasets: dict[int, Dataset]
+) -> list[Waiting]:
+    grouped = samples.order_by("dataset").values_list("dataset").annotate(number=Count("pk"))
+    return [Waiting(kind, datasets[pk], count=number) for pk, number in grouped]
+
+
+def claimed_classes(samples: QuerySet[Sample]) -> list[tuple[str, int]]:
+    """(folder name, count) of live samples whose folder is no class yet, most frequent first."""
+    open_claims = samples.filter(label=None).exclude(claimed_class="")
+    open_claims = open_claims.exclude(status=Sample.Status.WITHDRAWN)
+    grouped = open_claims.order_by().values_list("claimed_class").annotate(number=Count("pk"))
+    return sorted(grouped, key=lambda item: (-item[1], item[0]))
+
+
+def outcome_counts(contribution: Contribution) -> dict[str, int]:
+    """{outcome: number of receipts}, every outcome present."""
+    counts: dict[str, int] = dict.fromkeys(Receipt.Outcome.values, 0)
+    grouped = contribution.receipts.order_by().values_list("outcome").annotate(n=Count("pk"))
+    return counts | dict(grouped)
+
+
+def to_review(dataset: Dataset, user: Any) -> QuerySet[Sample]:
+    """Pending samples of the dataset that this member may decide about."""
+    found: QuerySet[Sample] = Sample.objects.reviewable_by(user).filter(dataset=dataset)
+    return found
+
+
+def review_groups(dataset: Dataset, user: Any) -> list[tuple[LabelClass | None, int]]:
+    """(class, number waiting for this reviewer), in the order of the classes; None: no class yet."""
+    grouped = to_review(dataset, user).order_by().values_list("label").annotate(number=Count("pk"))
+    counts: dict[int | None, int] = dict(grouped)
+    groups: list[tuple[LabelClass | None, int]] = [
+        (each, counts[each.pk]) for each in dataset.classes.all() if each.pk in counts
+    ]
+    if None in counts:
+        groups.append((None, counts[None]))
+    return groups
+
+
+@dataclass(frozen=True)
+class NextFreeze:
+    """What a freeze would take in now, and whether it would change anything."""
+
+    samples: int
+    unclassed: int
+    pending: int
+    changed: bool
+
+
+def next_freeze(dataset: Dataset) -> NextFreeze:
+    samples = Sample.objects.filter(dataset=dataset)
+    approved = Q(status=Sample.Status.APPROVED)
+    counts = samples.aggregate(
+        unclassed=Count("pk", filter=approved & Q(label=None)),
+        pending=Count("pk", filter=Q(status=Sample.Status.PENDING)),
+    )
+    return NextFreeze(
+        freezable(dataset).count(),
+        counts["unclassed"],
+        counts["pending"],
+        changed_since_last_freeze(dataset),
+    )
+
+
+def versions_with(sample: Sample) -> list[Version]:
+    """The versions a sample is in, by its spans."""
+    within = Q(pk=None)
+    for span in sample.spans.all():
+        until = Q(number__lte=span.last) if span.last else Q()
+        within |= Q(number__gte=span.first) & until
+    shown = sample.dataset.versions.filter(within)
+    return list(shown.exclude(status=Version.Status.FAILED).order_by("number"))

@@ -1,0 +1,249 @@
+// The review grid: a listbox with many choices. Decisions go to the API at once; what was decided
+// leaves the grid, what was refused stays and says why. Everything has a button as well as a key.
+
+const form = document.getElementById("review");
+const grid = document.getElementById("grid");
+const statusLine = document.getElementById("status");
+const where = document.getElementById("where");
+const acceptButton = document.getElementById("accept");
+const reasons = document.getElementById("reasons");
+const reasonsForm = document.getElementById("reasons-form");
+const shortcuts = document.getElementById("shortcuts");
+
+const text = (name, values = {}) =>
+  form.dataset[`text${name}`].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+const csrf = () => form.querySelector("[name=csrfmiddlewaretoken]").value;
+const picks = () => [...grid.querySelectorAll(".pick:not(.gone)")];
+const isSelected = (pick) => pick.getAttribute("aria-selected") === "true";
+const selected = () => picks().filter(isSelected);
+const waitingAtStart = Number(form.dataset.all);
+
+let current = null;
+let anchor = null;
+let decided = 0;
+let sending = 0;
+
+// ---- the grid becomes a listbox
+
+grid.setAttribute("role", "listbox");
+grid.setAttribute("aria-multiselectable", "true");
+for (const pick of picks()) {
+  pick.setAttribute("role", "option");
+  pick.setAttribute("aria-selected", "false");
+  pick.tabIndex = -1;
+  pick.querySelector("input").remove();
+}
+
+function moveTo(pick, { focus = true } = {}) {
+  if (!pick) return;
+  if (current) current.tabIndex = -1;
+  current = pick;
+  current.tabIndex = 0;
+  if (focus) current.focus();
+}
+
+function select(pick, on) {
+  pick.setAttribute("aria-selected", String(on));
+}
+
+function selectUpTo(pick) {
+  const all = picks();
+  const [from, to] = [all.indexOf(anchor ?? current), all.indexOf(pick)].sort((a, b) => a - b);
+  all.forEach((each, index) => { if (index >= from && index <= to) select(each, true); });
+}
+
+function perRow() {
+  const all = picks();
+  const top = all[0]?.offsetTop;
+  const next = all.findIndex((pick) => pick.offsetTop !== top);
+  return next === -1 ? all.length : next;
+}
+
+function show() {
+  const chosen = selected().length;
+  if (acceptButton) {
+    const label = chosen ? text("AcceptSome", { n: chosen }) : text("AcceptAll", { n: picks().length });
+    acceptButton.querySelector("span").textContent = label;
+  }
+  const parts = [text("Progress", { done: decided, all: waitingAtStart })];
+  if (chosen) parts.unshift(text("Selected", { n: chosen }));
+  where.textContent = parts.join(" · ");
+}
+
+const say = (message) => { statusLine.textContent = message; };
+
+// ---- deciding
+
+async function post(address, body) {
+  const response = await fetch(address, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": csrf() },
+    body: JSON.stringify(body),
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.detail ?? String(response.status));
+  return answer;
+}
+
+async function decide(targets, decision, done, extra = {}) {
+  if (!targets.length) { say(text("SelectFirst")); return; }
+  const all = picks();
+  const after = all.slice(all.indexOf(targets.at(-1)) + 1).find((pick) => !targets.includes(pick));
+  const before = all.slice(0, all.indexOf(targets[0])).reverse().find((pick) => !targets.includes(pick));
+  for (const pick of targets) { pick.classList.add("gone"); select(pick, false); }
+  moveTo(after ?? before);
+  sending += 1;
+  try {
+    const decisions = targets.map((pick) => ({ sample: Number(pick.dataset.sample), decision, ...extra }));
+    settle(targets, await post(form.dataset.reviews, { decisions }), done);
+  } catch (error) {
+    for (const pick of targets) pick.classList.remove("gone");
+    moveTo(targets[0]);
+    say(error instanceof TypeError ? text("Offline") : error.message);
+  }
+  sending -= 1;
+  show();
+  if (!picks().length && !sending) location.reload();
+}
+
+function settle(targets, answer, done) {
+  const refused = new Map(answer.refused.map((each) => [String(each.sample), each.detail]));
+  for (const pick of targets) {
+    if (refused.has(pick.dataset.sample)) pick.classList.remove("gone");
+    else pick.remove();
+  }
+  decided += answer.decided.length;
+  say([done(answer.decided.length), ...new Set(refused.values())].join(" "));
+}
+
+const acted = () => { const some = selected(); return some.length ? some : current ? [current] : []; };
+
+function accept() {
+  if (!acceptButton) return;
+  const some = selected();
+  decide(some.length ? some : picks(), "accept", (n) => text("Accepted", { n }));
+}
+
+function fix(button) {
+  const name = button.dataset.name;
+  decide(acted(), "fix", (n) => text("Fixed", { n, name }), { label: Number(button.dataset.fix) });
+}
+
+function askWhy() {
+  if (!acted().length) { say(text("SelectFirst")); return; }
+  reasonsForm.elements.note.value = "";
+  reasons.returnValue = "";
+  reasons.showModal();
+  reasonsForm.querySelector("[name=reason]:checked").focus();
+}
+
+function reject() {
+  const reason = reasonsForm.elements.reason.value;
+  const note = reasonsForm.elements.note.value;
+  decide(acted(), "reject", (n) => text("Rejected", { n }), { reason, note });
+}
+
+async function undo() {
+  try {
+    const answer = await post(form.dataset.undo, {});
+    say(text("Undone", { n: answer.reopened }));
+    location.reload();
+  } catch (error) {
+    say(error instanceof TypeError ? text("Offline") : error.message);
+  }
+}
+
+// ---- mouse
+
+grid.addEventListener("click", (event) => {
+  const pick = event.target.closest(".pick");
+  if (!pick || pick.classList.contains("gone")) return;
+  event.preventDefault();
+  if (event.shiftKey) selectUpTo(pick);
+  else { select(pick, !isSelected(pick)); anchor = pick; }
+  moveTo(pick);
+  show();
+});
+
+form.addEventListener("submit", (event) => { event.preventDefault(); accept(); });
+document.getElementById("reject").addEventListener("click", askWhy);
+document.getElementById("undo").addEventListener("click", undo);
+document.getElementById("fixes").addEventListener("click", (event) => {
+  const button = event.target.closest("[data-fix]");
+  if (button) fix(button);
+});
+reasonsForm.addEventListener("submit", (event) => {
+  const note = reasonsForm.elements.note;
+  note.setCustomValidity("");
+  note.required = reasonsForm.elements.reason.value === "other";
+  if (!reasonsForm.reportValidity()) event.preventDefault();
+});
+reasons.addEventListener("close", () => {
+  if (reasons.returnValue === "reject") reject();
+  else current?.focus();
+});
+reasons.addEventListener("keydown", (event) => {
+  if (event.target.id === "note" || !/^[1-9]$/.test(event.key)) return;
+  const radio = reasonsForm.querySelectorAll("[name=reason]")[Number(event.key) - 1];
+  if (radio) { radio.checked = true; radio.focus(); }
+});
+
+// ---- keys
+
+const moves = {
+  ArrowRight: () => 1,
+  ArrowLeft: () => -1,
+  ArrowDown: () => perRow(),
+  ArrowUp: () => -perRow(),
+  Home: () => -Infinity,
+  End: () => Infinity,
+};
+
+function step(event) {
+  const all = picks();
+  const at = all.indexOf(current);
+  const to = Math.min(all.length - 1, Math.max(0, at + moves[event.key]()));
+  if (event.shiftKey) { select(all[at], true); select(all[to], true); }
+  else anchor = all[to];
+  moveTo(all[to]);
+}
+
+const commands = { a: accept, r: askWhy, u: undo, "?": () => document.getElementById("keys").showModal() };
+
+function typing(event) {
+  const target = event.target;
+  // keyCode 229: a key that an input method is composing with, where isComposing comes late.
+  if (event.isComposing || event.keyCode === 229 || document.querySelector("dialog[open]")) return true;
+  return target.matches("input, select, textarea, [contenteditable]");
+}
+
+document.addEventListener("keydown", (event) => {
+  if (typing(event) || event.altKey || event.metaKey) return;
+  const inGrid = grid.contains(event.target);
+  if (event.ctrlKey) {
+    if (inGrid && event.key === "a") { event.preventDefault(); picks().forEach((pick) => select(pick, true)); show(); }
+    return;
+  }
+  if (inGrid && moves[event.key]) { event.preventDefault(); step(event); show(); return; }
+  if (inGrid && event.key === " ") {
+    event.preventDefault();
+    select(current, !isSelected(current));
+    anchor = current;
+    show();
+    return;
+  }
+  if (event.key === "Escape") { picks().forEach((pick) => select(pick, false)); show(); return; }
+  if (!shortcuts.checked || event.repeat) return;
+  const key = event.key.toLowerCase();
+  const button = [...document.querySelectorAll("[data-fix]")].find((each) => each.dataset.key === key);
+  if (commands[key]) { event.preventDefault(); commands[key](); }
+  else if (key && button) { event.preventDefault(); fix(button); }
+});
+
+try {
+  shortcuts.checked = localStorage.getItem("shortcuts") !== "off";
+  shortcuts.addEventListener("change", () => localStorage.setItem("shortcuts", shortcuts.checked ? "on" : "off"));
+} catch { /* a private window forgets, and that is fine */ }
+
+moveTo(picks()[0], { focus: false });
+show();
