@@ -68,7 +68,7 @@ class Strict(BaseModel):
 
 def refuse(field: str, code: str, sentence: str, **values: Any) -> PydanticCustomError:
     """An error that a rule between fields raises on behalf of one of them."""
-    return PydanticCustomError(code, sentence, {"field": field, **values})  # type: ignore[arg-type]
+    return PydanticCustomError(code, sentence, {"field": field, **values})
 
 
 # ---------------------------------------------------------------------------- the image
@@ -286,7 +286,7 @@ class JobConfig(Strict):
 
     model: Model = CNN()
     """The network."""
-    optimizer: Optimizer = AdamW(learning_rate=0.002)
+    optimizer: Optimizer = AdamW(learning_rate=0.003)
     """How the weights move."""
     schedule: Schedule = OneCycle()
     """How the learning rate changes over the run."""
@@ -294,7 +294,7 @@ class JobConfig(Strict):
     """What the network sees."""
     augmentation: Augmentation = Augmentation()
     """Changes drawn anew for each picture in each epoch."""
-    epochs: int = Field(12, ge=1, le=1000)
+    epochs: int = Field(10, ge=1, le=1000)
     """Passes over the training split."""
     batch_size: int = Field(64, ge=2, le=4096)
     """Pictures per step."""

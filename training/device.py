@@ -25,7 +25,7 @@ def pick_device(wanted: str) -> torch.device:
 def has_bf16(device: torch.device) -> bool:
     """Whether bf16 arithmetic is in the hardware."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(BF16_FLAGS & cpu_flags())
 
 

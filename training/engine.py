@@ -10,7 +10,6 @@ looked at once, after that choice.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -225,9 +224,7 @@ def _keep_best(run: Run, row: dict[str, Any]) -> None:
 
 
 @torch.inference_mode()
-def evaluate(
-    network: Classifier, images: Tensor, stopped: Callable[[], bool] = lambda: False
-) -> Tensor:
+def evaluate(network: Classifier, images: Tensor) -> Tensor:
     """Logits, float32, samples × classes, of images as a ``Split`` holds them.
 
     Raises ``TrainingError("non_finite_loss")`` where the network gives no numbers.

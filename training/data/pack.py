@@ -139,7 +139,8 @@ def _load(path: Path, *, built: bool = False) -> Pack | None:
 def _mapped(path: Path, kind: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     if 0 in shape:  # nothing can be mapped from an empty file
         return np.zeros(shape, kind)
-    return np.memmap(path, kind, mode="r", shape=shape)
+    # Copy-on-write: torch warns about arrays it could not write to, and nobody writes to these.
+    return np.memmap(path, kind, mode="c", shape=shape)
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:

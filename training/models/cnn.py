@@ -11,9 +11,11 @@ def cnn(model: CNN, image: Image, classes: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     inputs = image.depth
     for block in model.blocks:
-        layers += [*conv(inputs, block.channels, block.kernel, model.norm), nn.ReLU(inplace=True)]
+        layers += conv(inputs, block.channels, block.kernel, model.norm)
         if block.pool > 1:
+            # Before the ReLU: the result is the same, on a quarter of the numbers.
             layers.append(nn.MaxPool2d(block.pool))
+        layers.append(nn.ReLU(inplace=True))
         inputs = block.channels
     layers.append(nn.Flatten())
     inputs *= model.sides(image.size)[-1] ** 2

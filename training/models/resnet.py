@@ -45,7 +45,8 @@ def resnet9(model: ResNet, image: Image, classes: int) -> nn.Sequential:
     width, norm = model.width, model.norm
     layers: list[nn.Module] = [*conv(image.depth, width, 3, norm), nn.ReLU(inplace=True)]
     for residual in (True, False, True):
-        layers += [*conv(width, width * 2, 3, norm), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+        # Pooling before the ReLU gives the same result on a quarter of the numbers.
+        layers += [*conv(width, width * 2, 3, norm), nn.MaxPool2d(2), nn.ReLU(inplace=True)]
         width *= 2
         if residual:
             layers.append(Residual(width, norm))
