@@ -144,7 +144,9 @@ class TrainingJob(models.Model):
 class WorkerQuerySet(models.QuerySet["Worker"]):
     def alive(self) -> "WorkerQuerySet":
         """Seen within a lease's time: they beat several times in it."""
-        return self.filter(last_seen__gt=Now() - timedelta(seconds=settings.JOB_LEASE_SECONDS))
+        return self.filter(
+            stopped_at=None, last_seen__gt=Now() - timedelta(seconds=settings.JOB_LEASE_SECONDS)
+        )
 
 
 class Worker(models.Model):
@@ -156,6 +158,8 @@ class Worker(models.Model):
     threads = models.PositiveSmallIntegerField(default=1)
     started_at = models.DateTimeField(db_default=Now())
     last_seen = models.DateTimeField(db_default=Now())
+    # Shut down in good order: nobody has to wait for it to be missed.
+    stopped_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar[Any] = WorkerQuerySet.as_manager()
 
@@ -258,9 +262,7 @@ class MetricPoint(models.Model):
 
     class Meta:
         ordering = ("attempt", "seq")
-        constraints = (
-            models.UniqueConstraint(fields=["attempt", "seq"], name="point_once"),
-        )
+        constraints = (models.UniqueConstraint(fields=["attempt", "seq"], name="point_once"),)
 
     def __str__(self) -> str:
         return f"{self.attempt_id}/{self.seq}"

@@ -36,5 +36,7 @@ def require_canceller(user: Any, job: TrainingJob) -> None:
     if not may_cancel(user, job):
         raise forbidden(
             "not_yours",
-            _("Only the member who proposed this job, or a maintainer of the dataset, may cancel it."),
+            _(
+                "Only the member who proposed this job, or a maintainer of the dataset, may cancel it."
+            ),
         )

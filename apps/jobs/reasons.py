@@ -31,7 +31,7 @@ SENTENCES = {
         "Propose the job again."
     ),
     # what the supervisor and the reconciler find
-    "crashed": later(
+    "crash": later(
         "The run crashed. The log says where; this is a fault of the platform and not of the "
         "configuration. Tell an operator, then propose the job again."
     ),
@@ -51,6 +51,10 @@ SENTENCES = {
         "The worker could not start the run. Tell an operator what is written below, then propose "
         "the job again."
     ),
+    "not_kept": later(
+        "The run ended well, but its files could not be stored. Tell an operator what is written "
+        "below, then propose the job again."
+    ),
     "lost_too_often": later(
         "The worker was lost in every attempt, which often means that the job takes more memory "
         "than the machine has. Propose it again with a smaller batch or model, or ask an operator "
@@ -62,7 +66,9 @@ SENTENCES = {
     "released": later("The worker was shut down in good order and gave the job back to the queue."),
     # what people decided
     "cancelled": later("It was cancelled. Whatever it had measured until then is kept."),
-    "rejected": later("A maintainer rejected it; the reason is below. Change it and propose it again."),
+    "rejected": later(
+        "A maintainer rejected it; the reason is below. Change it and propose it again."
+    ),
 }
 
 
@@ -70,4 +76,4 @@ def sentence(code: str) -> str:
     """The sentence for a code, in the reader's language; empty for no code."""
     if not code:
         return ""
-    return _(SENTENCES.get(code, SENTENCES["crashed"]))
+    return _(SENTENCES.get(code, SENTENCES["crash"]))

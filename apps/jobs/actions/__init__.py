@@ -3,7 +3,7 @@
 What only workers do (preparing a folder, watching a run) is in apps.jobs.runner.
 """
 
-from apps.jobs.actions.claiming import Beat, claim_job, renew_lease, see_worker
+from apps.jobs.actions.claiming import Beat, claim_job, renew_lease, see_worker, stop_worker
 from apps.jobs.actions.deciding import approve_job, cancel_job, reject_job
 from apps.jobs.actions.ending import Ending, Kept, finish_attempt, lose_attempt
 from apps.jobs.actions.proposing import plan_of, propose_job, read_config
@@ -30,5 +30,6 @@ __all__ = [
     "reject_job",
     "renew_lease",
     "see_worker",
+    "stop_worker",
     "why_waiting",
 ]

@@ -31,10 +31,14 @@ def lease() -> timedelta:
 
 def see_worker(name: str, *, host: str = "", threads: int = 1) -> Worker:
     """Write down that this worker is there."""
-    worker, _made = Worker.objects.update_or_create(
-        name=name, defaults={"host": host, "threads": threads, "last_seen": Now()}
-    )
+    seen = {"host": host, "threads": threads, "last_seen": Now(), "stopped_at": None}
+    worker, _made = Worker.objects.update_or_create(name=name, defaults=seen)
     return worker
+
+
+def stop_worker(name: str) -> None:
+    """Write down that this worker was shut down in good order."""
+    Worker.objects.filter(name=name).update(stopped_at=Now())
 
 
 def claim_job(worker: Worker) -> Attempt | None:

@@ -63,5 +63,7 @@ def _running(job: TrainingJob) -> Waiting | None:
     if attempt is None or attempt.first_step_at is not None:
         return None
     if attempt.progress.get("phase") == "pack":
-        return Waiting("pack", _("Its worker decodes the images of this version, once for all jobs."))
+        return Waiting(
+            "pack", _("Its worker decodes the images of this version, once for all jobs.")
+        )
     return Waiting("preparing", _("Its worker prepares the run."))
