@@ -72,7 +72,7 @@ class FactsForm(forms.ModelForm):  # type: ignore[type-arg]
 
 class NewDatasetForm(FactsForm):
     class_names = forms.CharField(
-        label=gettext_lazy("classes"),
+        label=gettext_lazy("Classes"),
         required=False,
         widget=_rows(6),
         help_text=gettext_lazy("One name in a line. More can be added at any time."),

@@ -77,6 +77,7 @@ def _progress(found: Contribution) -> dict[str, Any]:
         "contribution": found,
         "counts": counts,
         "total": total,
+        "outcomes": [(value, name, counts[value]) for value, name in Receipt.Outcome.choices],
         "processed": total - counts["waiting"],
         "arrived": counts["accepted"] + counts["fixed"],
         "finished": found.status in {Contribution.Status.READY, Contribution.Status.DISCARDED},
@@ -99,7 +100,6 @@ def _receipts(request: HttpRequest, found: Contribution) -> dict[str, Any]:
     return {
         "receipts": [(each, sentence(each)) for each in shown],
         "outcome": outcome,
-        "outcomes": Receipt.Outcome.choices,
         "first_url": query if after != "0" else "",
         "next_url": f"{query}&after={shown[-1].pk}" if more else "",
     }

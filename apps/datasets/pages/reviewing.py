@@ -33,7 +33,8 @@ def review(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         return _decide(request, dataset)
     groups = review_groups(dataset, request.user)
-    chosen = _chosen(groups, request.GET.get("label", ""))
+    classes = list(dataset.classes.all())
+    chosen = _chosen(groups, request.GET.get("label", ""), classes)
     shown: list[Any] = []
     if chosen:
         waiting = to_review(dataset, request.user).filter(label=chosen[0])
@@ -42,7 +43,7 @@ def review(request: HttpRequest, slug: str) -> HttpResponse:
         "groups": groups,
         "chosen": chosen,
         "samples": shown,
-        "classes": dataset.classes.all(),
+        "classes": classes,
         "reasons": Review.Reason.choices,
         "guidelines": to_html(dataset.guidelines),
         "own": dataset.samples.filter(status="pending", contributor_id=request.user.pk).count(),
@@ -50,14 +51,17 @@ def review(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "datasets/review.html", context)
 
 
-def _chosen(
-    groups: list[tuple[LabelClass | None, int]], wanted: str
-) -> tuple[LabelClass | None, int] | None:
-    """The group asked for if anything of it waits, else the first one that has something."""
-    for label, number in groups:
-        if wanted == (str(label.pk) if label else NO_CLASS):
-            return label, number
-    return groups[0] if groups else None
+Group = tuple[LabelClass | None, int]
+
+
+def _chosen(groups: list[Group], wanted: str, classes: list[LabelClass]) -> Group | None:
+    """The group asked for; once it is done the next one in the order of the classes."""
+    if not groups:
+        return None
+    order = [str(label.pk) for label in classes] + [NO_CLASS]
+    start = order.index(wanted) if wanted in order else 0
+    waiting = {str(label.pk) if label else NO_CLASS: (label, number) for label, number in groups}
+    return next(waiting[key] for key in order[start:] + order[:start] if key in waiting)
 
 
 def _decide(request: HttpRequest, dataset: Dataset) -> HttpResponse:
