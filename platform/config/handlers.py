@@ -40,7 +40,9 @@ def api_exception(error: Exception, context: dict[str, Any]) -> Response | None:
     if response is None:
         return None
     refusal = _as_refusal(error, response)
-    headers = {name: response[name] for name in ("WWW-Authenticate", "Retry-After") if name in response}
+    headers = {
+        name: response[name] for name in ("WWW-Authenticate", "Retry-After") if name in response
+    }
     return Response(problem(refusal), response.status_code, headers=headers, content_type=PROBLEM)
 
 
@@ -58,7 +60,9 @@ def _as_refusal(error: Exception, response: Response) -> RuleError:
 
 
 def _wants_json(request: HttpRequest) -> bool:
-    return request.path.startswith("/api/") or "application/json" in request.headers.get("Accept", "")
+    return request.path.startswith("/api/") or "application/json" in request.headers.get(
+        "Accept", ""
+    )
 
 
 def rule_error_page(request: HttpRequest, error: RuleError) -> HttpResponse:

@@ -185,7 +185,8 @@ if REDIS_URL:
     }
 else:
     MESSAGES = VAR_DIR / "messages"
-    CELERY_BROKER_URL = "filesystem://"
+    MESSAGES.mkdir(parents=True, exist_ok=True)  # the transport does not make it itself
+    CELERY_BROKER_URL = "filesystem://localhost"
     # With an early ack a second message blocks this transport's consumer thread until the first
     # task ends (ping, revoke and SIGTERM unheard); a late ack with prefetch 1 avoids that.
     CELERY_TASK_ACKS_LATE = True

@@ -4,7 +4,7 @@ import hashlib
 import io
 import struct
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
@@ -56,6 +56,9 @@ class CleanImage:
     height: int
     pixel_sha256: str
     fixes: list[str] = field(default_factory=list)
+
+    def without_bytes(self) -> "CleanImage":
+        return replace(self, data=b"", thumbnail=None)
 
 
 def clean_image(data: bytes, *, max_pixels: int) -> CleanImage:
@@ -167,7 +170,7 @@ def _to_kept_mode(image: Image.Image, kind: str) -> Image.Image:
 
 def _fresh(image: Image.Image) -> Image.Image:
     """The same pixels in an image that never saw the file: no comment, chunk or tail follows."""
-    fresh = Image.new(image.mode, image.size)
+    fresh = Image.new(image.mode, image.size, None)  # unfilled: every pixel is pasted over
     fresh.paste(image)
     return fresh
 

@@ -1,6 +1,7 @@
 """Contribution (a batch by one member) and Receipt (what became of each of its files)."""
 
 import uuid
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -10,6 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.datasets.models.dataset import Dataset, LabelClass, Licence
 from apps.datasets.models.sample import Sample, Split
+
+# How long an ingest worker holds receipts before another may take them up.
+CLAIM_SECONDS = 120
 
 
 class Contribution(models.Model):
@@ -120,3 +124,15 @@ class Receipt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.outcome}"
+
+    def settle(self, outcome: str, **fields: Any) -> bool:
+        """Write the outcome, once and only while this object's claim holds; False: it did not."""
+        mine = Receipt.objects.waiting().filter(pk=self.pk, claimed_by=self.claimed_by)
+        return bool(mine.update(outcome=outcome, **fields))
+
+    def refuse(self, code: str, facts: dict[str, Any]) -> bool:
+        return self.settle(Receipt.Outcome.REFUSED, code=code, facts=facts)
+
+    def renew_claim(self) -> None:
+        mine = Receipt.objects.filter(pk=self.pk, claimed_by=self.claimed_by)
+        mine.update(claimed_until=Now() + timedelta(seconds=CLAIM_SECONDS))

@@ -1,0 +1,165 @@
+"""Images become samples: read one by one, written down together in a few statements."""
+
+import logging
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from apps.datasets import blobs, staging
+from apps.datasets.ingest.folders import Claims, class_key, folder_claims
+from apps.datasets.ingest.image import CleanImage, clean_image
+from apps.datasets.models import Annotation, LabelClass, Receipt, Sample
+
+log = logging.getLogger(__name__)
+
+Outcome = Receipt.Outcome
+ATTEMPTS = 3
+
+
+class Taken(NamedTuple):
+    """A receipt whose file was decoded and stored; `image` without its bytes."""
+
+    receipt: Receipt
+    image: CleanImage
+    size: int  # bytes of the stored blob
+    blob: str
+    thumbnail: str
+    claims: Claims
+
+
+def read_image(receipt: Receipt) -> Taken:
+    """Decode, clean and store one file's image. Raises Refused, or FileNotFoundError."""
+    data = staging.path_of(receipt).read_bytes()
+    image = clean_image(data, max_pixels=settings.MAX_IMAGE_PIXELS)
+    blob = blobs.put(image.data)
+    thumbnail = blobs.put(image.thumbnail) if image.thumbnail else blob
+    light = image.without_bytes()
+    return Taken(receipt, light, len(image.data), blob, thumbnail, folder_claims(receipt.name))
+
+
+def take_images(taken: list[Taken]) -> None:
+    """A sample and a settled receipt for each, duplicates found; all of it in one transaction."""
+    for _attempt in range(ATTEMPTS):
+        try:
+            with transaction.atomic():
+                for dataset_id in sorted({each.receipt.contribution.dataset_id for each in taken}):
+                    _write(
+                        dataset_id,
+                        [
+                            each
+                            for each in taken
+                            if each.receipt.contribution.dataset_id == dataset_id
+                        ],
+                    )
+        except IntegrityError:  # another worker took the same pixels: now they will be found
+            log.info("ingest lost a race for the same pixels, looking again")
+        else:
+            return
+    raise RuntimeError("ingest could not write its samples; the claim will run out and be retried")
+
+
+def _write(dataset_id: int, taken: list[Taken]) -> None:
+    ours = _still_claimed(taken)
+    twins = _Twins(dataset_id, ours)
+    classes = _Classes(dataset_id)
+    fresh: list[tuple[Taken, Sample]] = []
+    for each in ours:
+        twin = twins.of(each)
+        sample = twin or _sample(each, classes)
+        if twin is None:
+            twins.add(each, sample)
+            fresh.append((each, sample))
+        _fill(each, sample, duplicate=twin is not None)
+    Sample.objects.bulk_create(sample for _each, sample in fresh)
+    Annotation.objects.bulk_create(
+        Annotation(
+            sample=sample,
+            label_id=sample.label_id,
+            by_id=sample.contributor_id,
+            role=Annotation.As.UPLOADER,
+        )
+        for _each, sample in fresh
+        if sample.label_id
+    )
+    for each in ours:  # bulk_update's CASE costs more than these single statements
+        each.receipt.save(update_fields=["outcome", "code", "facts", "sample"])
+
+
+def _still_claimed(taken: list[Taken]) -> list[Taken]:
+    """Those whose claim is still this worker's, locked until the transaction ends."""
+    claims = {each.receipt.pk: each.receipt.claimed_by for each in taken}
+    rows = Receipt.objects.waiting().filter(pk__in=claims).select_for_update()
+    ours = {pk for pk, claim in rows.values_list("pk", "claimed_by") if claims[pk] == claim}
+    return [each for each in taken if each.receipt.pk in ours]
+
+
+class _Twins:
+    """Samples with the same pixels, or the very bytes we store (someone sends back a download)."""
+
+    def __init__(self, dataset_id: int, taken: Iterable[Taken]) -> None:
+        pixels = {each.image.pixel_sha256 for each in taken}
+        stored = {each.blob for each in taken} | {each.receipt.source_sha256 for each in taken}
+        same = Q(pixel_sha256__in=pixels) | Q(blob_sha256__in=stored)
+        found = Sample.objects.filter(same, dataset_id=dataset_id)
+        self._pixels: dict[str, Sample] = {}
+        self._blobs: dict[str, Sample] = {}
+        for sample in found.exclude(status=Sample.Status.WITHDRAWN):
+            self._pixels[sample.pixel_sha256] = self._blobs[sample.blob_sha256] = sample
+
+    def of(self, each: Taken) -> Sample | None:
+        return (
+            self._pixels.get(each.image.pixel_sha256)
+            or self._blobs.get(each.blob)
+            or self._blobs.get(each.receipt.source_sha256)
+        )
+
+    def add(self, each: Taken, sample: Sample) -> None:
+        self._pixels[each.image.pixel_sha256] = self._blobs[each.blob] = sample
+
+
+class _Classes:
+    """The dataset's classes by spelling."""
+
+    def __init__(self, dataset_id: int) -> None:
+        found = LabelClass.objects.filter(dataset_id=dataset_id)
+        self._known = {class_key(label.name): label for label in found}
+
+    def of(self, each: Taken) -> LabelClass | None:
+        """The folder's class; where no folder claims one, the contribution's."""
+        if each.claims.label:
+            return self._known.get(class_key(each.claims.label))
+        return each.receipt.contribution.default_class
+
+
+def _sample(each: Taken, classes: _Classes) -> Sample:
+    contribution = each.receipt.contribution
+    label = classes.of(each)
+    return Sample(
+        dataset_id=contribution.dataset_id,
+        contribution=contribution,
+        contributor_id=contribution.member_id,
+        label=label,
+        claimed_class="" if label else each.claims.label,
+        blob_sha256=each.blob,
+        thumbnail_sha256=each.thumbnail,
+        pixel_sha256=each.image.pixel_sha256,
+        media_type=each.image.media_type,
+        width=each.image.width,
+        height=each.image.height,
+        size=each.size,
+        group=each.image.pixel_sha256[:32],
+        declared_split=each.claims.split,
+    )
+
+
+def _fill(each: Taken, sample: Sample, *, duplicate: bool) -> None:
+    receipt = each.receipt
+    receipt.sample = sample
+    if duplicate:
+        receipt.outcome, receipt.code, receipt.facts = Outcome.DUPLICATE, "duplicate", {}
+    else:
+        receipt.outcome = Outcome.FIXED if each.image.fixes else Outcome.ACCEPTED
+        receipt.code, receipt.facts = "", {"fixes": each.image.fixes}
