@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,7 @@ from django.conf import settings
 log = logging.getLogger(__name__)
 
 Message = dict[str, Any]
-READY_SECONDS = 120.0
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 CHUNK = 65536
 
 
@@ -62,13 +61,17 @@ class Spawner:
             start_new_session=True,
         )
 
-    def start(self, folder: Path, env: dict[str, str]) -> int:
-        """Fork a run in this folder; its process id. Raises NotStarted or SpawnerDied."""
+    def start(self, folder: Path, env: dict[str, str], pulse: Callable[[], None]) -> int:
+        """Fork a run in this folder; its process id. `pulse` is called while torch still loads.
+
+        Raises NotStarted or SpawnerDied.
+        """
         self.warm()
         self._send({"op": "start", "run": str(folder), "env": env})
-        deadline = time.monotonic() + READY_SECONDS + START_SECONDS
+        deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            for message in self.messages(0.5):
+            pulse()
+            for message in self.messages(0.2):
                 if message.get("run") != str(folder):
                     continue
                 if message["op"] == "started":

@@ -74,7 +74,7 @@ class Watch:
             self.folder = prepare_folder(self.attempt, self.lease.tend)
             self.tail = Tail(self.folder)
             env = {"JOB_ATTEMPT": f"{self.attempt.job.uuid}.{self.attempt.number}"}
-            pid = self.spawner.start(self.folder, env)
+            pid = self.spawner.start(self.folder, env, self.lease.tend)
         except (NotStarted, OSError) as error:
             self._commit(Ending("failed", "not_startable", f"{type(error).__name__}: {error}"))
             return
