@@ -49,3 +49,6 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("change", (event) => {
   if ("submitOnChange" in event.target.dataset) event.target.form.requestSubmit();
 });
+
+// On a phone the tabs scroll sideways: begin with the one that is open.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
