@@ -71,11 +71,10 @@ def code_sha256() -> str:
 def write_weights(path: Path, tensors: dict[str, Tensor], job: Job) -> None:
     """The chosen model, with the names of its classes in the file's header."""
     rough = path.with_name(f".{path.name}.{os.getpid()}")
-    metadata = {
-        "format": "pt",
-        "classes": json.dumps(job.classes),
-        "config": canonical_json(job.config),
-    }
+    about = {"classes": job.classes, "config": json.loads(canonical_json(job.config))}
+    # One key only: safetensors writes several in the order of a randomly seeded hash, and the same
+    # run would give another file.
+    metadata = {"training": json.dumps(about, sort_keys=True)}
     save_file({key: value.cpu().contiguous() for key, value in tensors.items()}, rough, metadata)
     sync(rough)
     publish(rough, path)

@@ -98,7 +98,7 @@ def _obey(line: str, runs: Runs) -> None:
     run = None
     try:
         order = json.loads(line)
-        run = order["run"]
+        run = str(order["run"])
         if order["op"] == "start":
             _start(run, order.get("env", {}), runs)
         elif order["op"] == "signal":
@@ -116,7 +116,7 @@ def _start(run: str, env: dict[str, str], runs: Runs) -> None:
         raise ValueError("run must be the absolute path of a folder")
     if run in runs.values():
         raise ValueError("this run is already running")
-    if not all(isinstance(key, str) and isinstance(value, str) for key, value in env.items()):
+    if not all(isinstance(text, str) for pair in dict(env).items() for text in pair):
         raise ValueError("env must map names to texts")
     parent = os.getpid()
     theirs, ours = os.pipe()
