@@ -25,6 +25,7 @@ reaches a run after torch is loaded, too late for what libraries read while load
 import contextlib
 import ctypes
 import gc
+import importlib
 import json
 import os
 import resource
@@ -39,6 +40,19 @@ from typing import Any
 PR_SET_PDEATHSIG = 1
 OPEN_FILES = 4096
 SIGNALS = {"TERM": signal.SIGTERM, "KILL": signal.SIGKILL}
+
+# Everything that a run imports, however late: torch._dynamo comes with the first optimizer, Pillow's
+# readers with the first image.
+PRELOADED = (
+    "numpy",
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
+    "PIL.WebPImagePlugin",
+    "pyarrow.parquet",
+    "safetensors.torch",
+    "torch._dynamo",
+    "training.run",
+)
 
 Runs = dict[int, str]  # process number → folder
 
@@ -71,8 +85,8 @@ def main() -> int:
 
 
 def _preload() -> None:
-    # Here and not at the top: only this process wants all of it, before its first fork.
-
+    for name in PRELOADED:
+        importlib.import_module(name)
     # What is loaded stays: a collection in a child must not touch, and so copy, these pages.
     gc.collect()
     gc.freeze()

@@ -102,6 +102,13 @@ def test_runs_follow_each_other_and_report_their_exit(spawner, version, tmp_path
         assert json.loads((folder / PIDFILE).read_text())["attempt"] == f"7.{number}"
 
 
+def test_torch_is_loaded_before_the_first_run(refusing):
+    maps = Path(f"/proc/{refusing.process.pid}/maps").read_text()
+    assert "libtorch_cpu" in maps
+    assert "libparquet" in maps
+    assert "libcuda.so" not in maps
+
+
 def test_terminated_runs_save_and_resume(spawner, version, tmp_path):
     folder = write_job(tmp_path / "run", version, ENDLESS)
     spawner.start(folder)
