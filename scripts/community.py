@@ -165,7 +165,7 @@ def bring(site: str, say: Say) -> Community:
 
     people = [Person(site, name) for name in ("ada", "ben", "chen", "dana")]
     ada, ben, chen, dana = people
-    step("four members sign up", lambda: [_sign_up(person) for person in people])
+    step("four members sign up", lambda: list(map(_sign_up, people)))
     step("ada makes a dataset and invites the others", lambda: _found(ada, ben, chen, dana))
     step("ben uploads 1,797 images", lambda: _contribute(ben))
     step("chen reviews them", lambda: _review(chen))

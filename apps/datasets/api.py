@@ -57,11 +57,8 @@ def checked(kind: type[BaseSerializer[Any]], request: Request, **options: Any) -
 class DatasetScoped:
     """Views under one dataset the user may see."""
 
-    request: Request
-    kwargs: dict[str, Any]
-
     @property
-    def dataset(self) -> Dataset:
+    def dataset(self: Any) -> Dataset:
         return dataset_of(self.request, self.kwargs["slug"])
 
 

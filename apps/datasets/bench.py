@@ -7,6 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,10 @@ def _photo(seed: int) -> bytes:
 def bare(data: bytes, folder: Path) -> None:
     """The same work as ingest by hand: decode, orient, re-encode, three hashes, thumbnail, write."""
     hashlib.sha256(data).hexdigest()
-    image = Image.open(io.BytesIO(data), formats=("JPEG",))
-    tables = image.quantization  # type: ignore[attr-defined]
-    image.load()
-    image = ImageOps.exif_transpose(image)
+    opened = Image.open(io.BytesIO(data), formats=("JPEG",))
+    tables = opened.quantization  # type: ignore[attr-defined]
+    opened.load()
+    image = ImageOps.exif_transpose(opened)
     hashlib.sha256(image.tobytes()).hexdigest()
     fresh = Image.new(image.mode, image.size)
     fresh.paste(image)
@@ -52,6 +53,11 @@ def bare(data: bytes, folder: Path) -> None:
     small.thumbnail((256, 256), Image.Resampling.BICUBIC, reducing_gap=2.0)
     for blob in (whole, _save(small, quality=82)):
         (folder / hashlib.sha256(blob).hexdigest()).write_bytes(blob)
+
+
+def bare_all(files: list[bytes], folder: Path) -> None:
+    for data in files:
+        bare(data, folder)
 
 
 def _save(image: Image.Image, **options: Any) -> bytes:
@@ -71,9 +77,9 @@ def ingest_vs_bare() -> dict[str, Any]:
         for number in range(ROUNDS + 1):
             files = photos(IMAGES, number * IMAGES)
             stage = _stage(dataset, member, files)
-            pair = {
-                "ingest": lambda: drain_ingest(),
-                "bare": lambda files=files: [bare(data, Path(folder)) for data in files],
+            pair: dict[str, Callable[[], Any]] = {
+                "ingest": drain_ingest,
+                "bare": partial(bare_all, files, Path(folder)),
             }
             order = ["ingest", "bare"] if number % 2 else ["bare", "ingest"]
             seconds = {name: _cpu_seconds(pair[name]) for name in order}

@@ -41,7 +41,7 @@ def put_file(stream: IO[bytes]) -> str:
     return _save(digest.hexdigest(), File(stream))
 
 
-def _save(sha256: str, content: File) -> str:
+def _save(sha256: str, content: File[bytes]) -> str:
     name = name_of(sha256)
     if not store().exists(name):
         # Two writers at once may both save: the storage renames the second, which nobody refers to.
@@ -53,7 +53,7 @@ def _save(sha256: str, content: File) -> str:
 
 def open_blob(sha256: str) -> IO[bytes]:
     """The blob as a readable file. Raises FileNotFoundError when it is not there."""
-    return store().open(name_of(sha256), "rb")  # type: ignore[return-value]
+    return store().open(name_of(sha256), "rb")
 
 
 def read(sha256: str) -> bytes:

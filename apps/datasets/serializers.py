@@ -94,7 +94,7 @@ class InvitationSerializer(serializers.Serializer[Any]):
 class OpenContributionSerializer(serializers.Serializer[Any]):
     licence = serializers.ChoiceField(choices=Licence.choices)
     agreed = serializers.BooleanField()
-    source = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)
+    source = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)  # type: ignore[assignment]
     default_class = serializers.IntegerField(required=False, allow_null=True, default=None)
 
 
@@ -158,7 +158,8 @@ class FileSerializer(serializers.Serializer[Any]):
 
 
 class SampleSerializer(serializers.ModelSerializer[Sample]):
-    label = serializers.CharField(source="label.name", read_only=True, default=None)
+    # `label` is a name of DRF's own fields, too; the stubs take ours for an override of it.
+    label = serializers.CharField(source="label.name", read_only=True, default=None)  # type: ignore[assignment]
     contributor = serializers.CharField(source="contributor.username", read_only=True)
     contribution = serializers.UUIDField(source="contribution.uuid", read_only=True)
     image = serializers.SerializerMethodField()
@@ -188,7 +189,7 @@ class SampleSerializer(serializers.ModelSerializer[Sample]):
 class DecisionSerializer(serializers.Serializer[Any]):
     sample = serializers.IntegerField()
     decision = serializers.ChoiceField(choices=["accept", "fix", "reject"])
-    label = serializers.IntegerField(required=False, allow_null=True, default=None)
+    label = serializers.IntegerField(required=False, allow_null=True, default=None)  # type: ignore[assignment]
     reason = serializers.ChoiceField(
         choices=Review.Reason.choices, required=False, allow_blank=True, default=""
     )

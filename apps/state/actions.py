@@ -1,7 +1,7 @@
 """move(): the only writer of a status."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -15,8 +15,8 @@ class HasStatus(Protocol):
 
     pk: Any
     status: Any
-    MOVES: Any
-    _meta: Any
+    MOVES: ClassVar[Any]
+    _meta: ClassVar[Any]
 
 
 def _check_legal(obj: HasStatus, to: str) -> None:

@@ -24,7 +24,7 @@ def _database() -> bool:
 
 def _cache() -> bool:
     cache.set("readyz", 1, 5)
-    return cache.get("readyz") == 1
+    return bool(cache.get("readyz") == 1)
 
 
 def _blobs() -> bool:

@@ -137,6 +137,7 @@ def _decide(
         Annotation.objects.bulk_create(
             Annotation(sample=sample, label_id=sample.label_id, by=by, role=role)
             for sample in winners
+            if sample.label_id  # refused before where there is none
         )
 
 

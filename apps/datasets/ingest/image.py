@@ -71,10 +71,10 @@ def clean_image(data: bytes, *, max_pixels: int) -> CleanImage:
     opened = _open(data, kind, max_pixels)
     quantisation = _jpeg_tables(opened) if kind == "JPEG" else {}
     fixes = _metadata_found(opened)
-    if getattr(opened, "n_frames", 1) > 1:
+    if (frames := getattr(opened, "n_frames", 1)) > 1:
         # A phone's JPEG may carry previews behind the picture; an animation is no single sample.
         if kind != "JPEG":
-            raise Refused("animated", frames=opened.n_frames)
+            raise Refused("animated", frames=frames)
         fixes.append("previews_removed")
     pixels = _decode(opened)
     oriented = _orient(pixels)
