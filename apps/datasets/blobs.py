@@ -41,7 +41,7 @@ def put_file(stream: IO[bytes]) -> str:
     return _save(digest.hexdigest(), File(stream))
 
 
-def _save(sha256: str, content: File[bytes]) -> str:
+def _save(sha256: str, content: "File[bytes]") -> str:
     name = name_of(sha256)
     if not store().exists(name):
         # Two writers at once may both save: the storage renames the second, which nobody refers to.
