@@ -145,15 +145,19 @@ def _part(edge: str, fields: str, data: bytes) -> bytes:
 
 @dataclass
 class Community:
-    """What came of it: who they are, the leaderboard, and each step's seconds."""
+    """What came of it: the leaderboard, and each step's seconds."""
 
-    people: list[Person]
     leaderboard: list[dict[str, Any]]
     seconds: dict[str, float]
 
 
-def bring(site: str, say: Say) -> Community:
-    """The whole main job. Raises Failed with the reason as soon as a step goes wrong."""
+def four_members(site: str) -> list[Person]:
+    """Not signed up yet; each with a new random password."""
+    return [Person(site, name) for name in ("ada", "ben", "chen", "dana")]
+
+
+def bring(people: list[Person], say: Say) -> Community:
+    """The whole main job by `four_members`. Raises Failed with the reason as soon as a step goes wrong."""
     seconds: dict[str, float] = {}
 
     def step(name: str, run: Callable[[], Any]) -> Any:
@@ -163,7 +167,6 @@ def bring(site: str, say: Say) -> Community:
         say(f"{name}: {seconds[name]:.1f} s")
         return result
 
-    people = [Person(site, name) for name in ("ada", "ben", "chen", "dana")]
     ada, ben, chen, dana = people
     step("four members sign up", lambda: list(map(_sign_up, people)))
     step("ada makes a dataset and invites the others", lambda: _found(ada, ben, chen, dana))
@@ -173,7 +176,7 @@ def bring(site: str, say: Say) -> Community:
     step("dana proposes two jobs, ada approves them", lambda: _propose(dana, ada))
     step("the worker trains", lambda: _await_jobs(dana))
     board = step("the leaderboard fills", lambda: _leaderboard(dana))
-    return Community(people, board, seconds)
+    return Community(board, seconds)
 
 
 def _sign_up(person: Person) -> None:

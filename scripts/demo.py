@@ -17,7 +17,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from community import Community, Failed, bring
+from community import Community, Failed, Person, bring, four_members
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIRED_ACCURACY = 0.95
@@ -45,16 +45,16 @@ def say(text: str) -> None:
 
 def at_running(site: str) -> Community:
     wait_for(site, limit=120)
-    community = bring(site, say)
-    keep_passwords(community)
-    return community
+    people = four_members(site)
+    keep_passwords(people)
+    return bring(people, say)
 
 
-def keep_passwords(community: Community) -> None:
+def keep_passwords(people: list[Person]) -> None:
     """So that whoever started the site can look at it as any of the four."""
     path = Path(os.environ.get("VAR_DIR", ROOT / "var")) / "sample-members"
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        out.writelines(f"{person.name} {person.password}\n" for person in community.people)
+        out.writelines(f"{person.name} {person.password}\n" for person in people)
     say(f"names and passwords of the sample members are in {path}")
 
 
@@ -71,7 +71,7 @@ def in_fresh_site() -> Community:
         with log.open("wb") as out, start_site(env, out) as site:
             try:
                 wait_for(env["SITE_URL"], limit=120, site=site)
-                return bring(env["SITE_URL"], say)
+                return bring(four_members(env["SITE_URL"]), say)
             except Failed:
                 print(log.read_text(errors="replace")[-6000:], file=sys.stderr)
                 raise
