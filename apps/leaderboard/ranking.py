@@ -8,6 +8,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 LEVEL = 0.05  # of the family of all pairwise tests, and one minus the intervals' coverage
 
@@ -83,7 +84,7 @@ def compare(first: int, second: int) -> float:
     return mcnemar((first & ~second).bit_count(), (second & ~first).bit_count())
 
 
-def holm(p_values: Mapping[Hashable, float], level: float = LEVEL) -> set[Hashable]:
+def holm(p_values: Mapping[Any, float], level: float = LEVEL) -> set[Hashable]:
     """The hypotheses that Holm's procedure rejects (Holm 1979): at most `level` falsely, at all."""
     rejected: set[Hashable] = set()
     ordered = sorted(p_values.items(), key=lambda item: item[1])

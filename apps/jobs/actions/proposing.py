@@ -11,8 +11,9 @@ from apps.datasets.models import Split, Version
 from apps.errors import RuleError, invalid
 from apps.jobs.models import TrainingJob
 from apps.jobs.permissions import require_proposer
+from apps.jobs.problems import describe
 from apps.state.models import Event
-from training.config import JobConfig, canonical_json, config_sha256, describe_errors
+from training.config import JobConfig, canonical_json, config_sha256
 from training.plan import plan
 
 MAX_TITLE = 120
@@ -69,7 +70,7 @@ def read_config(config: dict[str, Any], version: Version) -> JobConfig:
         # Through JSON, so that what is kept is what was checked.
         checked = JobConfig.model_validate_json(json.dumps(config))
     except ValidationError as error:
-        raise invalid_config(describe_errors(error)) from error
+        raise invalid_config(describe(error)) from error
     if checked.augmentation.flip and not version.dataset.flips_preserve_labels:
         text = _("In this dataset a mirrored image may belong to another class: turn this off.")
         raise invalid_config({"augmentation.flip": [text]})
