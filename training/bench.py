@@ -25,8 +25,8 @@ from training.journal import Journal
 from training.models import build
 from training.pulse import Pulse
 
-ROUNDS = 9
-STEPS = 16  # per round and variant
+ROUNDS = 15
+STEPS = 8  # per round and variant
 CLASSES = 10
 TARGET = 0.97
 

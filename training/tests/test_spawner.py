@@ -29,6 +29,7 @@ class Spawner:
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
         self.rest = b""
+        self.running = set()
         assert self.hear() == {"op": "ready"}
 
     def say(self, **message):
@@ -44,13 +45,24 @@ class Spawner:
             assert part, self.process.stderr.read().decode()
             self.rest += part
         line, self.rest = self.rest.split(b"\n", 1)
-        return json.loads(line)
+        message = json.loads(line)
+        if message["op"] == "started":
+            self.running.add(message["run"])
+        if message["op"] == "exited":
+            self.running.discard(message["run"])
+        return message
 
     def start(self, folder, **env):
         self.say(op="start", run=str(folder), env=env)
         answer = self.hear()
         assert (answer["op"], answer["run"]) == ("started", str(folder))
         return answer["pid"]
+
+    def clear(self):
+        for folder in self.running:
+            self.say(op="signal", run=folder, signal="KILL")
+        while self.running:
+            self.hear()
 
     def end(self):
         if self.process.poll() is None:
@@ -63,8 +75,23 @@ def version(tmp_path_factory):
     return digits(tmp_path_factory.mktemp("version"), 300, classes=4)
 
 
+@pytest.fixture(scope="module")
+def shared():
+    one = Spawner()
+    yield one
+    one.end()
+
+
 @pytest.fixture
-def spawner():
+def spawner(shared):
+    """One for all tests, since torch takes seconds to load; each leaves it without runs."""
+    yield shared
+    shared.clear()
+
+
+@pytest.fixture
+def mortal():
+    """One of its own, for a test that ends it."""
     one = Spawner()
     yield one
     one.end()
@@ -102,8 +129,8 @@ def test_runs_follow_each_other_and_report_their_exit(spawner, version, tmp_path
         assert json.loads((folder / PIDFILE).read_text())["attempt"] == f"7.{number}"
 
 
-def test_torch_is_loaded_before_the_first_run(refusing):
-    maps = Path(f"/proc/{refusing.process.pid}/maps").read_text()
+def test_torch_is_loaded_before_the_first_run(spawner):
+    maps = Path(f"/proc/{spawner.process.pid}/maps").read_text()
     assert "libtorch_cpu" in maps
     assert "libparquet" in maps
     assert "libcuda.so" not in maps
@@ -155,22 +182,22 @@ def test_a_killed_run_goes_on_from_its_checkpoint(spawner, version, tmp_path):
     assert [one["resumed"] for one in events(folder) if one["kind"] == "started"][-1] is True
 
 
-def test_when_stdin_ends_everything_ends(spawner, version, tmp_path):
+def test_when_stdin_ends_everything_ends(mortal, version, tmp_path):
     folders = [write_job(tmp_path / name, version, ENDLESS) for name in "ab"]
-    pids = [spawner.start(folder) for folder in folders]
+    pids = [mortal.start(folder) for folder in folders]
     for folder in folders:
         wait_for(lambda folder=folder: training(folder))
-    spawner.process.stdin.close()
-    assert spawner.process.wait(PATIENCE) == 0
+    mortal.process.stdin.close()
+    assert mortal.process.wait(PATIENCE) == 0
     assert all(gone(pid) for pid in pids)
-    spawner.process.stdin = None
+    mortal.process.stdin = None
 
 
-def test_a_killed_spawner_takes_its_runs_along(spawner, version, tmp_path):
+def test_a_killed_spawner_takes_its_runs_along(mortal, version, tmp_path):
     folder = write_job(tmp_path / "run", version, ENDLESS)
-    pid = spawner.start(folder)
+    pid = mortal.start(folder)
     wait_for(lambda: training(folder))
-    spawner.process.kill()
+    mortal.process.kill()
     wait_for(lambda: gone(pid))
 
 
@@ -220,17 +247,10 @@ def test_runs_have_no_stdin_limited_files_and_their_own_group(spawner, version, 
         "text",
     ],
 )
-def test_a_refused_order_harms_nobody(refusing, order):
-    refusing.process.stdin.write(json.dumps(order).encode() + b"\n")
-    refusing.process.stdin.flush()
-    assert refusing.hear()["op"] == "error"
-
-
-@pytest.fixture(scope="module")
-def refusing():
-    one = Spawner()
-    yield one
-    one.end()
+def test_a_refused_order_harms_nobody(spawner, order):
+    spawner.process.stdin.write(json.dumps(order).encode() + b"\n")
+    spawner.process.stdin.flush()
+    assert spawner.hear()["op"] == "error"
 
 
 def test_the_same_run_is_not_started_twice(spawner, version, tmp_path):
