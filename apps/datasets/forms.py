@@ -79,7 +79,7 @@ class NewDatasetForm(FactsForm):
     )
 
     class Meta(FactsForm.Meta):
-        fields = ("title", "slug", *FactsForm.Meta.fields[1:])
+        fields = ("title", "slug", *FactsForm.Meta.fields[1:])  # type: ignore[assignment]
         help_texts = FactsForm.Meta.help_texts | {
             "slug": gettext_lazy(
                 "The last part of its web address: letters, digits and hyphens. Left empty, it is "
@@ -95,8 +95,10 @@ class NewDatasetForm(FactsForm):
         self.fields["licence"].initial = Licence.CC_BY
 
     def clean_slug(self) -> str:
-        slug = self.cleaned_data["slug"] or slugify(self.cleaned_data.get("title", ""))[:60]
-        slug = slug.strip("-_")
+        title = str(self.cleaned_data.get("title", ""))
+        slug = (str(self.cleaned_data["slug"]) or slugify(title)[:60]).strip("-_")
+        if not title:
+            return slug
         if not slug:
             raise forms.ValidationError(
                 _("No address can be made from this title: write one here.")
@@ -105,7 +107,7 @@ class NewDatasetForm(FactsForm):
             raise forms.ValidationError(_("This address is taken by the site itself."))
         if Dataset.objects.filter(slug=slug).exists():
             raise forms.ValidationError(_("The address “%s” is taken. Choose another one.") % slug)
-        return str(slug)
+        return slug
 
     def clean_class_names(self) -> list[str]:
         """Distinct names, in their order: a name written twice is one class, not a refusal."""
@@ -197,7 +199,7 @@ class FilesField(forms.FileField):
 
 
 class FilesForm(forms.Form):
-    files = FilesField(
+    sent = FilesField(
         label=gettext_lazy("Images, or a zip"), allow_empty_file=True, max_length=1000
     )
 

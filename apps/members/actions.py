@@ -18,7 +18,9 @@ def create_token(member: User, name: str) -> tuple[ApiToken, str]:
     """A named token and its secret. The secret is kept nowhere: whoever asked sees it only now."""
     name = " ".join(name.split())
     if not name or len(name) > ApiToken._meta.get_field("name").max_length:
-        raise invalid("token_name", _("Give the token a name of at most 80 characters."), field="name")
+        raise invalid(
+            "token_name", _("Give the token a name of at most 80 characters."), field="name"
+        )
     if ApiToken.objects.filter(user=member).count() >= MAX_TOKENS:
         text = _("You have %(limit)s tokens, which is the limit. Revoke one that is not used.")
         raise RuleError("too_many_tokens", text % {"limit": MAX_TOKENS})

@@ -12,4 +12,6 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = ApiToken
         fields = ("name",)
-        help_texts = {"name": _("What will use it, so that you know which one to revoke: “laptop”.")}
+        help_texts = {
+            "name": _("What will use it, so that you know which one to revoke: “laptop”.")
+        }

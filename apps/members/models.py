@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from knox.models import AbstractAuthToken
 
 
-class User(AbstractUser):
+class User(AbstractUser):  # type: ignore[django-manager-missing]
     """A member. Custom from the first migration, so that it can grow."""
 
     email = models.EmailField(_("email address"), unique=True)
@@ -27,9 +27,7 @@ class ApiToken(AbstractAuthToken):
     last_used = models.DateField(null=True, editable=False)
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=["user", "name"], name="one_token_per_name"),
-        )
+        constraints = (models.UniqueConstraint(fields=["user", "name"], name="one_token_per_name"),)
 
     def __str__(self) -> str:
         return f"{self.user}: {self.name}"

@@ -41,13 +41,15 @@ def tokens(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@reauthentication_required
+@reauthentication_required  # type: ignore[untyped-decorator]
 def token_new(request: HttpRequest) -> HttpResponse:
     """The secret is in the answer to the POST and nowhere else, so that answer is stored nowhere."""
     form = TokenForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            token, secret = actions.create_token(cast(User, request.user), form.cleaned_data["name"])
+            token, secret = actions.create_token(
+                cast(User, request.user), form.cleaned_data["name"]
+            )
         except RuleError as error:
             form.add_error(error.facts.get("field"), error.message)
         else:

@@ -121,7 +121,7 @@ def contribution_files(request: HttpRequest, uuid: str) -> HttpResponse:
     form = FilesForm(request.POST, request.FILES)
     if not form.is_valid():
         raise invalid("no_files", _("Choose at least one file."))
-    files = form.cleaned_data["files"]
+    files = form.cleaned_data["sent"]
     for file in files:
         actions.receive_file(found, request.user, name=file.name, chunks=file.chunks())
     text = ngettext("%(n)s file has arrived.", "%(n)s files have arrived.", len(files))

@@ -32,11 +32,8 @@ def contribution_of(request: HttpRequest, uuid: str) -> Contribution:
 def frame(request: HttpRequest, dataset: Dataset, tab: str) -> dict[str, Any]:
     """The context that datasets/_layout.html needs."""
     can = abilities(request.user, dataset)
-    waiting: int | str = 0
-    if can["review"]:
-        waiting = to_review(dataset, request.user)[: COUNTED + 1].count()
-    if waiting > COUNTED:
-        waiting = f"{COUNTED}+"
+    number = to_review(dataset, request.user)[: COUNTED + 1].count() if can["review"] else 0
+    waiting = f"{COUNTED}+" if number > COUNTED else number
     return {"dataset": dataset, "tab": tab, "can": can, "waiting": waiting}
 
 

@@ -23,13 +23,18 @@ def secret_in(page: str) -> str:
     return page.split("data-secret>")[1].split("<")[0]
 
 
-def test_the_secret_is_in_one_answer_and_nowhere_else(client: Client, cast: SimpleNamespace) -> None:
+def test_the_secret_is_in_one_answer_and_nowhere_else(
+    client: Client, cast: SimpleNamespace
+) -> None:
     log_in(client)
 
     answer = client.post(reverse("token_new"), {"name": "laptop"})
     secret = secret_in(answer.content.decode())
 
-    assert client.get(reverse("api_me"), headers={"Authorization": f"Token {secret}"}).status_code == 200
+    assert (
+        client.get(reverse("api_me"), headers={"Authorization": f"Token {secret}"}).status_code
+        == 200
+    )
     assert "no-store" in answer.headers["Cache-Control"]
     assert secret not in client.get(reverse("tokens")).content.decode()
     assert not ApiToken.objects.filter(digest__contains=secret).exists()

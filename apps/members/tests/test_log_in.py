@@ -43,7 +43,9 @@ def test_it_leads_back_to_the_page_that_asked(client: Client, cast: SimpleNamesp
     asked = client.get(reverse("tokens"))
     assert asked.url == f"{reverse('account_login')}?next={reverse('tokens')}"
 
-    response = client.post(asked.url, {"login": "ben", "password": PASSWORD, "next": reverse("tokens")})
+    response = client.post(
+        asked.url, {"login": "ben", "password": PASSWORD, "next": reverse("tokens")}
+    )
 
     assert response.url == reverse("tokens")
 

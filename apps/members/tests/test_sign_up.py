@@ -23,7 +23,9 @@ def test_a_new_member_is_logged_in_and_lands_at_home(client: Client) -> None:
 
 
 def test_errors_stand_beside_their_fields(client: Client) -> None:
-    response = client.post(reverse("account_signup"), SENT | {"password1": "short", "password2": "short"})
+    response = client.post(
+        reverse("account_signup"), SENT | {"password1": "short", "password2": "short"}
+    )
 
     assert "at least 10 characters" in str(response.context["form"].errors["password1"])
     assert b'aria-invalid="true"' in response.content

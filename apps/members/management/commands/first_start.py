@@ -19,7 +19,7 @@ class Command(BaseCommand):
         "VAR_DIR/operator. Running it again is harmless."
     )
     # The settings let this command alone run before there is a key; checks come with migrate.
-    requires_system_checks: list[str] = []  # type: ignore[assignment]
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--email", default="operator@localhost", help="the operator's address")
