@@ -36,11 +36,12 @@ class Pulse:
     _reported: float = field(default_factory=time.monotonic)
     _reported_step: int = 0
     _reported_loss: float = 0.0
+    _loss_step: int = 0
 
     def begin(self, run: Run) -> None:
         """The clock starts; progress is counted from here."""
         self._reported = time.monotonic()
-        self._reported_step = run.step
+        self._reported_step = self._loss_step = run.step
         self._reported_loss = float(run.totals[0])
 
     def step(self, run: Run) -> None:
@@ -57,8 +58,9 @@ class Pulse:
             self._save(run)
 
     def epoch(self, run: Run) -> None:
-        """After the epoch's row joined the history."""
+        """After the epoch's row joined the history and its totals started again from zero."""
         row = run.history[-1]
+        self._reported_loss, self._loss_step = 0.0, run.step
         refuse_non_finite(row["train_loss"], run)
         self.report("epoch", **row)
         if run.step == run.steps or time.monotonic() - self._saved >= min(1.0, self.save_seconds):
@@ -67,7 +69,7 @@ class Pulse:
     def _progress(self, run: Run, now: float) -> None:
         total = float(run.totals[0])  # the one moment at which a GPU is waited for
         images = (run.step - self._reported_step) * run.batch
-        loss = (total - self._reported_loss) / images
+        loss = (total - self._reported_loss) / ((run.step - self._loss_step) * run.batch)
         refuse_non_finite(loss, run)
         self.report(
             "step",
@@ -78,7 +80,8 @@ class Pulse:
             learning_rate=run.rate,
             images_per_second=images / (now - self._reported),
         )
-        self._reported, self._reported_step, self._reported_loss = now, run.step, total
+        self._reported, self._reported_loss = now, total
+        self._reported_step = self._loss_step = run.step
 
     def _save(self, run: Run) -> None:
         refuse_non_finite(float(run.totals[0]), run)

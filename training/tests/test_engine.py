@@ -97,6 +97,26 @@ def test_the_same_seed_gives_the_same_bits():
     assert not same(weights(first), weights(other))
 
 
+def test_reported_losses_are_those_of_the_steps(monkeypatch):
+    """Reported after every step, their mean is the epoch's loss; a sum started anew is no loss."""
+    monkeypatch.setattr("training.pulse.REPORT_SECONDS", 0.0)
+    losses: dict[int, list[float]] = {}
+    rows: list[dict] = []
+
+    def report(kind: str, **values) -> None:
+        if kind == "step":
+            losses.setdefault(values["epoch"], []).append(values["loss"])
+        elif kind == "epoch":
+            rows.append(values)
+
+    engine.train(small(), Pulse(report=report))
+    assert len(rows) == 3
+    for row in rows:
+        found = losses[row["epoch"]]
+        assert min(found) > 0
+        assert sum(found) / len(found) == pytest.approx(row["train_loss"])
+
+
 OPTIMIZERS = [SGD(), Momentum(), Adagrad(), Adam(), SMALL.optimizer]
 
 
