@@ -85,7 +85,7 @@ class OneJobSerializer(JobSerializer):
     attempts = AttemptSerializer(many=True, read_only=True)
 
     class Meta(JobSerializer.Meta):
-        fields = (*JobSerializer.Meta.fields, "waiting", "attempts")
+        fields = (*JobSerializer.Meta.fields, "waiting", "attempts")  # type: ignore[assignment]
 
     @extend_schema_field(WaitingSerializer(allow_null=True))
     def get_waiting(self, job: TrainingJob) -> dict[str, str] | None:

@@ -55,6 +55,8 @@ class Spawner:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "training", "spawner"],
             cwd=settings.ROOT,
+            # Idle threads sleep: spinning ones slow a shared machine down by more than ten times.
+            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 
 from apps.datasets.models import Dataset, Version
 from apps.jobs.models import TrainingJob
@@ -46,6 +47,7 @@ def runs() -> Iterator[Path]:
 def workers(tmp_path: Path, runs: Path) -> Iterator[list[WorkerProcess]]:
     """Real Celery workers started by a test; whatever is left of them is killed after it."""
     started: list[WorkerProcess] = []
+    cache.clear()  # a ring of the test before must not silence this one's
     yield started
     for worker in started:
         worker.kill()
@@ -59,4 +61,5 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "JOB_LEASE_SECONDS": "4",
         "JOB_RENEW_SECONDS": "1",
+        "JOB_THREADS": "1",
     }

@@ -1,39 +1,156 @@
-"""A queued job, a real Celery worker over the default broker, a real run."""
+"""Queued jobs, real Celery workers, real runs: trained, killed, cancelled, given back, over Redis."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from apps.datasets import blobs
+from apps.jobs import actions
 from apps.jobs.models import Artifact, Attempt, TrainingJob
-from apps.jobs.tests.processes import WorkerProcess, wait_for
-from apps.jobs.tests.stage import make_queued
+from apps.jobs.runner.folder import folder_of
+from apps.jobs.tests.processes import ROOT, WorkerProcess, wait_for
+from apps.jobs.tests.stage import make_job, make_queued
+from apps.leaderboard.actions import collect_entries
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LONG = {"epochs": 1000}  # nobody waits for its end
+MIDDLE = {"epochs": 150}  # a few seconds: long enough to be killed in
 
 
-def ended(job: TrainingJob) -> bool:
+def status(job: TrainingJob) -> str:
     job.refresh_from_db()
-    return job.over
+    return str(job.status)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_worker_trains_a_queued_job(
-    digits: Any, cast: Any, workers: Any, environment: Any, tmp_path: Path, runs: Path
-) -> None:
-    worker = WorkerProcess(environment, tmp_path / "worker.log")
-    workers.append(worker)
-    job = make_queued(digits, cast.ada, cast.ada)
-    wait_for(lambda: ended(job), 60, worker.output)
-    assert job.status == "succeeded", (job.code, job.detail, worker.output())
-    attempt = job.attempts.get()
+def attempt_of(job: TrainingJob) -> Attempt:
+    found: Attempt = job.attempts.latest("number")
+    return found
+
+
+def stepping(job: TrainingJob) -> bool:
+    """Its run has taken steps and left a checkpoint."""
+    attempt = job.attempts.last()
+    saved = folder_of(job) / "checkpoint"
+    return (
+        bool(attempt and attempt.progress.get("step")) and saved.exists() and any(saved.iterdir())
+    )
+
+
+def told(job: TrainingJob, worker: WorkerProcess) -> str:
+    """What there is to know about a job that does not come to its end."""
+    rows = list(job.attempts.values("number", "status", "lease_until", "progress", "last_seq"))
+    return f"{status(job)} {rows}\n{worker.output()}"
+
+
+@pytest.fixture
+def start(workers: list[WorkerProcess], environment: dict[str, str], tmp_path: Path) -> Any:
+    def begin(**env: str) -> WorkerProcess:
+        worker = WorkerProcess(environment | env, tmp_path / f"worker-{len(workers)}.log")
+        workers.append(worker)
+        return worker
+
+    return begin
+
+
+def assert_whole(job: TrainingJob, worker: WorkerProcess) -> None:
+    """It succeeded, once, and everything it promises is there."""
+    assert status(job) == "succeeded", (job.code, job.detail, worker.output())
+    assert job.attempts.filter(status="succeeded").count() == 1
+    attempt = attempt_of(job)
     assert attempt.status == Attempt.Status.SUCCEEDED
     assert attempt.first_step_at is not None
-    assert attempt.points.filter(kind="epoch").count() == job.config["epochs"]
     assert attempt.log_tail
-    assert set(attempt.artifacts.values_list("role", flat=True)) == set(Artifact.Role.values)
-    for artifact in attempt.artifacts.all():
-        assert blobs.exists(artifact.sha256)
+    files = Artifact.objects.filter(attempt__job=job)
+    assert sorted(files.values_list("role", flat=True)) == sorted(Artifact.Role.values)
+    assert all(blobs.exists(artifact.sha256) for artifact in files)
     assert job.result["metrics"]["test"]["accuracy"] > 0.5
-    assert not (runs / str(job.uuid)).exists()
+
+
+def test_a_worker_trains_a_queued_job(digits: Any, cast: Any, start: Any, runs: Path) -> None:
+    worker = start()
+    job = make_queued(digits, cast.ada, cast.ada)
+    wait_for(lambda: status(job) in TrainingJob.TERMINAL, 60, worker.output)
+    assert_whole(job, worker)
+    assert attempt_of(job).points.filter(kind="epoch").count() == job.config["epochs"]
+    assert not folder_of(job).exists()
+    assert actions.claim_job(attempt_of(job).worker) is None
+    assert collect_entries() == 1
+    assert job.entry.rank == 1
+    assert job.entry.accuracy == pytest.approx(job.result["metrics"]["test"]["accuracy"])
+    assert job.entry.macro_f1 == pytest.approx(job.result["metrics"]["test"]["macro_f1"])
+    assert collect_entries() == 0
     assert worker.stop() == 0
-    wait_for(lambda: not worker.orphans(), 5, worker.output)
+    wait_for(lambda: not worker.orphans(), 10, worker.output)
+    assert not list(runs.glob(".stop-*"))
+
+
+def test_a_worker_killed_in_the_middle_loses_nothing(digits: Any, cast: Any, start: Any) -> None:
+    first = start()
+    job = make_queued(digits, cast.ada, cast.ada, **MIDDLE)
+    wait_for(lambda: stepping(job), 60, first.output)
+    assert len(first.tree()) >= 4, "Celery's main process, its pool process, the spawner, the run"
+    first.kill_main()
+    wait_for(lambda: not first.orphans(), 10, first.output)
+    assert status(job) == "running", "nobody has missed the worker yet"
+    wait_for(lambda: actions.reconcile_jobs()["expired"] == 1, 20, first.output)
+    assert status(job) == "queued"
+    second = start()
+    wait_for(lambda: status(job) in TrainingJob.TERMINAL, 40, lambda: told(job, second))
+    assert_whole(job, second)
+    outcomes = list(job.attempts.values_list("status", "code"))
+    assert outcomes == [("lost", "lease_expired"), ("succeeded", "")]
+    assert attempt_of(job).progress["resumed"] is True
+    epochs = [
+        row["epoch"] for row in job.attempts.last().points.filter(kind="epoch").values("epoch")
+    ]
+    assert epochs[0] > 1, "it went on from its checkpoint"
+    assert epochs[-1] == MIDDLE["epochs"]
+    assert second.stop() == 0
+    wait_for(lambda: not second.orphans(), 10, second.output)
+
+
+def test_cancelled_by_its_member_and_given_back_by_its_worker(
+    digits: Any, cast: Any, start: Any
+) -> None:
+    worker = start()
+    unwanted = make_queued(digits, cast.ada, cast.ada, **LONG)
+    wait_for(lambda: stepping(unwanted), 60, worker.output)
+    actions.cancel_job(unwanted, cast.ada)
+    assert unwanted.status == "cancelling"
+    wait_for(lambda: status(unwanted) == "cancelled", 20, worker.output)
+    assert attempt_of(unwanted).status == "cancelled"
+    kept = attempt_of(unwanted).artifacts.values_list("role", flat=True)
+    assert "log" in kept
+    assert "weights" not in kept
+    assert not folder_of(unwanted).exists()
+
+    other = make_queued(digits, cast.ada, cast.ada, **LONG)
+    wait_for(lambda: stepping(other), 30, worker.output)
+    assert worker.stop() == 0
+    wait_for(lambda: not worker.orphans(), 10, worker.output)
+    assert status(other) == "queued"
+    assert (attempt_of(other).status, attempt_of(other).code) == ("lost", "released")
+    assert actions.why_waiting(other).code == "no_worker"
+
+
+def test_the_same_over_redis(
+    digits: Any, cast: Any, start: Any, environment: Any, redis_url: str
+) -> None:
+    env = environment | {"REDIS_URL": redis_url}
+    worker = start(REDIS_URL=redis_url)
+    job = make_job(digits, cast.ada)
+    approve = (
+        "import django; django.setup()\n"
+        "from apps.jobs import actions; from apps.jobs.models import TrainingJob\n"
+        f"job = TrainingJob.objects.get(uuid='{job.uuid}')\n"
+        "actions.approve_job(job, job.member)\n"
+    )
+    subprocess.run([sys.executable, "-c", approve], cwd=ROOT, env=env, check=True)
+    wait_for(lambda: status(job) in TrainingJob.TERMINAL, 60, worker.output)
+    assert_whole(job, worker)
+    assert worker.stop() == 0
+    wait_for(lambda: not worker.orphans(), 10, worker.output)
