@@ -1,7 +1,7 @@
 """What the engine costs over a bare loop doing the same work.
 
-Both variants run in one process, in turn, order swapped each round; the median of the rounds' ratios
-decides. On a CPU the ratio is taken over CPU-seconds, one thread: on a shared machine wall-clock time
+The two take turns step by step in one process, so that a busy neighbour slows both alike; the median of
+the rounds' ratios decides. On a CPU the ratio is taken over CPU-seconds, one thread: on a shared machine wall-clock time
 measures the neighbours. Images are noise, never zeros, which some processors multiply faster.
 """
 
@@ -11,7 +11,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +46,12 @@ def _engine_vs_bare(folder: Path) -> dict[str, Any]:
     config = JobConfig(augmentation=Augmentation(flip=True, translate=0.1), epochs=1000)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     data = _noise(config, device)
-    ours, bare = _engine_epoch(config, data, folder), _bare_epoch(config, data)
-    variants = {"engine": ours, "bare": bare}
-    for variant in variants.values():
-        variant()  # first calls choose algorithms and fill caches
-    seconds: dict[str, list[float]] = {name: [] for name in variants}
-    for number in range(ROUNDS):
-        for name in sorted(variants, reverse=bool(number % 2)):
-            seconds[name].append(_timed(variants[name], device))
-    ratios = [
-        bare_s / ours_s for bare_s, ours_s in zip(seconds["bare"], seconds["engine"], strict=True)
-    ]
+    run = engine.start(config, CLASSES, data, None, device)
+    turns = _Turns(_pulse(folder), _bare_steps(config, data), device)
+    _epoch(run, turns)  # the first choose algorithms and fill caches
+    seconds: list[tuple[float, float]] = [_epoch(run, turns) for _ in range(ROUNDS)]
+    ours, bare = zip(*seconds, strict=True)
+    ratios = [theirs / mine for mine, theirs in seconds]
     value = statistics.median(ratios)
     images = STEPS * config.batch_size
     return {
@@ -70,8 +65,8 @@ def _engine_vs_bare(folder: Path) -> dict[str, Any]:
             "device": device.type,
             "clock": "cpu" if device.type == "cpu" else "wall",
             "ratios": [round(ratio, 4) for ratio in ratios],
-            "engine_images_per_second": round(images / statistics.median(seconds["engine"])),
-            "bare_images_per_second": round(images / statistics.median(seconds["bare"])),
+            "engine_images_per_second": round(images / statistics.median(ours)),
+            "bare_images_per_second": round(images / statistics.median(bare)),
             "load": round(os.getloadavg()[0], 2),
             "torch": torch.__version__,
         },
@@ -85,37 +80,56 @@ def _noise(config: JobConfig, device: torch.device) -> Split:
     return Split(images.to(device), torch.randint(0, CLASSES, (count,)).to(device))
 
 
-def _timed(variant: Callable[[], None], device: torch.device) -> float:
-    if device.type == "cpu":
-        began = time.process_time()
-        variant()
-        return time.process_time() - began
-    torch.cuda.synchronize()
-    began = time.perf_counter()
-    variant()
-    torch.cuda.synchronize()
-    return time.perf_counter() - began
+class _Turns:
+    """Hears of each of the engine's steps, and has the bare loop take one of its own."""
+
+    def __init__(self, pulse: Pulse, bare: Iterator[None], device: torch.device) -> None:
+        self.pulse, self.bare, self.device = pulse, bare, device
+        self.ours = self.theirs = self.last = 0.0
+
+    def begin(self, run: Run) -> None:
+        self.pulse.begin(run)
+        self.ours = self.theirs = 0.0
+        self.last = self.now()
+
+    def step(self, run: Run) -> None:
+        self.pulse.step(run)
+        mine = self.now()
+        next(self.bare)
+        theirs = self.now()
+        self.ours += mine - self.last
+        self.theirs += theirs - mine
+        self.last = theirs
+
+    def epoch(self, run: Run) -> None:
+        """Not reached: only steps are measured."""
+
+    def now(self) -> float:
+        if self.device.type == "cpu":
+            return time.process_time()
+        torch.cuda.synchronize()
+        return time.perf_counter()
 
 
-def _engine_epoch(config: JobConfig, data: Split, folder: Path) -> Callable[[], None]:
-    """An epoch of the real loop with all that a run adds to it."""
-    run = engine.start(config, CLASSES, data, None, data.images.device)
+def _epoch(run: Run, turns: _Turns) -> tuple[float, float]:
+    """Seconds of the engine's epoch and of the bare loop's."""
+    turns.begin(run)
+    engine.train_epoch(run, turns)
+    run.history.append({})
+    return turns.ours, turns.theirs
+
+
+def _pulse(folder: Path) -> Pulse:
+    """All that a run adds to the loop: events, the look at the stop flag, checkpoints."""
     journal = Journal(folder)
 
     def save(run: Run) -> None:
         checkpoint.save(folder / "checkpoint", f"{run.step:010d}-0", *engine.to_checkpoint(run))
 
-    pulse = Pulse(journal.event, save)
-    pulse.begin(run)
-
-    def epoch() -> None:
-        engine.train_epoch(run, pulse)
-        run.history.append({})
-
-    return epoch
+    return Pulse(journal.event, save)
 
 
-def _bare_epoch(config: JobConfig, data: Split) -> Callable[[], None]:
+def _bare_steps(config: JobConfig, data: Split) -> Iterator[None]:
     """The same gather, changes and step as somebody would write them for this one job."""
     device, batch, size = data.images.device, config.batch_size, config.image.size
     network = build(config.model, config.image, CLASSES)
@@ -130,8 +144,8 @@ def _bare_epoch(config: JobConfig, data: Split) -> Callable[[], None]:
         found = (positions + shifts).abs()
         return size - 1 - (size - 1 - found).abs()
 
-    def epoch() -> None:
-        network.train()
+    network.train()
+    while True:
         order = torch.randperm(len(data), device=device)
         rows, columns = moved(len(data)), moved(len(data))
         mirrored = torch.rand((len(data), 1), device=device) < 0.5
@@ -148,8 +162,7 @@ def _bare_epoch(config: JobConfig, data: Split) -> Callable[[], None]:
             loss.backward()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-
-    return epoch
+            yield
 
 
 ROWS: dict[str, Callable[[], dict[str, Any]]] = {"engine_vs_bare": engine_vs_bare}
