@@ -34,7 +34,7 @@ From the UCI repository *Optical Recognition of Handwritten Digits* (Alpaydin an
 """
 # Ben puts these into a wrong folder, so that Chen has something to fix.
 MISPLACED = {17: 3, 404: 8, 1200: 1}
-# Two settings that differ in more than luck: the second learns too slowly for its few epochs.
+# Two settings whose results differ, or do not: the leaderboard says which.
 JOBS: list[tuple[str, dict[str, Any]]] = [
     (
         "Small CNN, Adam",
@@ -49,11 +49,11 @@ JOBS: list[tuple[str, dict[str, Any]]] = [
         },
     ),
     (
-        "Small CNN, plain SGD, few epochs",
+        "Small CNN, plain SGD",
         {
             "model": {"kind": "cnn"},
-            "optimizer": {"kind": "sgd", "learning_rate": 0.02},
-            "epochs": 4,
+            "optimizer": {"kind": "sgd", "learning_rate": 0.2},
+            "epochs": 6,
             "batch_size": 64,
             "seed": 1,
             "image": {"size": 8, "channels": "grey"},

@@ -21,7 +21,7 @@ collected="$VAR_DIR/static/staticfiles.json"
 sources="platform/static platform/config node_modules/.vendor requirements/base.txt"
 if [ ! -e "$collected" ] || [ -n "$(find $sources -newer "$collected" -print -quit)" ]; then
     # Two packages bring files for pages this site does not have; one of them does not hash.
-    manage collectstatic --noinput --clear --verbosity 0
+    manage collectstatic --noinput --clear --ignore rest_framework --verbosity 0
 fi
 
 # honcho would read a .env by itself; that file is for docker compose, and says production.

@@ -23,7 +23,7 @@ def make_image(
     seed: int = 0, *, size: tuple[int, int] = (12, 12), kind: str = "PNG", **options: Any
 ) -> bytes:
     """A small picture of noise: other seeds are other pixels."""
-    noise = random.Random(seed).randbytes(size[0] * size[1] * 3)  # noqa: S311 - no secret
+    noise = random.Random(seed).randbytes(size[0] * size[1] * 3)
     out = io.BytesIO()
     Image.frombytes("RGB", size, noise).save(out, kind, **options)
     return out.getvalue()
