@@ -74,6 +74,8 @@ def _measured(job: TrainingJob) -> dict[str, Any]:
         return vars(measure(job.version, predictions)).copy()
     except Unscorable as error:
         return {"problem": str(error)[:300]}
+    except FileNotFoundError as error:  # gone for good, unlike a store that is away
+        return {"problem": f"a file is missing from the store: {error}"[:300]}
 
 
 def benchmark_of(version: Version, samples: int = 0) -> Benchmark:
