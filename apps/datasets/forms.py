@@ -7,14 +7,12 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.datasets.actions.shaping import COLOURS
+from apps.datasets.actions.shaping import COLOURS, COMMAND_KEYS
 from apps.datasets.ingest.folders import MAX_CLASS, class_key
 from apps.datasets.models import Dataset, LabelClass, Licence, Review, Role
 
 # Addresses under /datasets/ that are pages of their own.
 RESERVED = {"new"}
-# What these keys do while reviewing; a class cannot have them.
-COMMAND_KEYS = set("aru?")
 
 
 def _rows(number: int) -> forms.Textarea:

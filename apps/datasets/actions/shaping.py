@@ -11,8 +11,10 @@ from apps.datasets.models import Annotation, Dataset, LabelClass, Membership, Ro
 from apps.datasets.permissions import require
 from apps.errors import invalid
 
-# The keys that pick a class, in order of position.
+# The keys that pick a class, in order of position; a class of one character gets its own.
 KEYS = "1234567890"
+# What these keys do while reviewing; a class cannot have them.
+COMMAND_KEYS = frozenset("aru?")
 COLOURS = 12
 EDITABLE = frozenset(
     "title summary guidelines licence agreement visibility flips_preserve_labels "
@@ -31,14 +33,14 @@ def create_dataset(
         with transaction.atomic():
             dataset = Dataset.objects.create(title=title, slug=slug, created_by=by, **fields)
             Membership.objects.create(dataset=dataset, member=by, role=Role.OWNER)
+            for name in class_names:
+                add_class(dataset, by, name)
     except IntegrityError:
         raise invalid(
             "slug_taken",
             _("The address “%(slug)s” is taken. Choose another one.") % {"slug": slug},
             field="slug",
         ) from None
-    for name in class_names:
-        add_class(dataset, by, name)
     return dataset
 
 
@@ -81,10 +83,15 @@ def add_class(dataset: Dataset, by: Any, name: str) -> LabelClass:
             name=name,
             position=len(others),
             colour=len(others) % COLOURS,
-            key=next((key for key in KEYS if key not in taken), ""),
+            key=_free_key(name, taken),
         )
         _adopt_claims(label)
     return label
+
+
+def _free_key(name: str, taken: set[str]) -> str:
+    own = name.lower() if len(name) == 1 and name.lower() not in COMMAND_KEYS else ""
+    return next((key for key in own + KEYS if key not in taken), "")
 
 
 def _adopt_claims(label: LabelClass) -> None:
@@ -130,6 +137,12 @@ def update_class(
     require(by, label.dataset, Role.MAINTAINER)
     if key is not None:
         label.key = key.strip().lower()
+    if label.key in COMMAND_KEYS:
+        raise invalid(
+            "key_reserved",
+            _("A, R, U and ? are commands while reviewing. Choose another key."),
+            field="key",
+        )
     if colour is not None:
         label.colour = colour % COLOURS
     try:
