@@ -115,6 +115,7 @@ def _adopt_claims(label: LabelClass) -> None:
 
 def add_claimed_classes(dataset: Dataset, by: Any) -> list[LabelClass]:
     """Make classes of all the folder names that no class has yet, in alphabetical order."""
+    require(by, dataset, Role.MAINTAINER)
     claimed = unknown_classes(dataset)
     spellings = {class_key(name): name for name, _count in reversed(claimed)}
     with transaction.atomic():
