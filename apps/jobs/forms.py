@@ -41,21 +41,21 @@ def _whole(label: Any, initial: int, help_text: Any = "") -> forms.IntegerField:
 
 
 class ProposeForm(forms.Form):
-    version = forms.ModelChoiceField(Version.objects.none(), label=_("version"), empty_label=None)
+    version = forms.ModelChoiceField(Version.objects.none(), label=_("Version"), empty_label=None)
     title = forms.CharField(
-        label=_("title"),
+        label=_("Title"),
         max_length=MAX_TITLE,
         help_text=_("What you want to find out, for example “larger batch”."),
     )
     model = forms.ChoiceField(
-        label=_("model"),
+        label=_("Model"),
         choices=[
             ("cnn", _("Small CNN: three convolutions, one dense layer; quick")),
             ("resnet", _("ResNet-9: residual network; slower, usually more accurate")),
         ],
     )
     optimizer = forms.ChoiceField(
-        label=_("optimizer"),
+        label=_("Optimizer"),
         initial="adamw",
         choices=[
             ("adamw", "AdamW"),
@@ -66,27 +66,27 @@ class ProposeForm(forms.Form):
         ],
     )
     learning_rate = _number(
-        _("learning rate"),
+        _("Learning rate"),
         None,
         _("Empty: a usual one for the optimizer (AdamW 0.001, SGD 0.1)."),
         required=False,
     )
-    epochs = _whole(_("epochs"), 12, _("Passes over the training images."))
-    batch_size = _whole(_("batch size"), 64, _("Images per step."))
+    epochs = _whole(_("Epochs"), 12, _("Passes over the training images."))
+    batch_size = _whole(_("Batch size"), 64, _("Images per step."))
     seed = _whole(
-        _("seed"), 0, _("The same seed, version and configuration give the same result again.")
+        _("Seed"), 0, _("The same seed, version and configuration give the same result again.")
     )
-    image_size = _whole(_("image size"), 32, _("Side of the square the model sees, in pixels."))
+    image_size = _whole(_("Image size"), 32, _("Side of the square the model sees, in pixels."))
     channels = forms.ChoiceField(
-        label=_("colour"), choices=[("rgb", _("colour")), ("grey", _("greyscale"))], initial="rgb"
+        label=_("Colours"), choices=[("rgb", _("colour")), ("grey", _("greyscale"))], initial="rgb"
     )
     translate = _number(
-        _("shift"), 0, _("Augmentation: up to this fraction of the side, both ways.")
+        _("Shift"), 0, _("Augmentation: up to this fraction of the side, both ways.")
     )
-    rotate = _number(_("rotation"), 0, _("Augmentation: up to this many degrees, both ways."))
-    zoom = _number(_("zoom"), 0, _("Augmentation: up to this fraction, in and out."))
+    rotate = _number(_("Rotation"), 0, _("Augmentation: up to this many degrees, both ways."))
+    zoom = _number(_("Zoom"), 0, _("Augmentation: up to this fraction, in and out."))
     flip = forms.BooleanField(
-        label=_("mirror half of the images"),
+        label=_("Mirror half of the images"),
         required=False,
         help_text=_("Augmentation; only where a mirrored image keeps its class."),
     )

@@ -10,7 +10,7 @@ from apps.jobs.models import TrainingJob
 from apps.leaderboard.models import Benchmark, Entry
 
 # The interval bars' axis: the lowest bound shown, rounded down to one of these.
-FLOORS = (0.95, 0.9, 0.8, 0.5)
+FLOORS = (0.95, 0.9, 0.8, 0.6, 0.4, 0.2)
 WIDTH = 200
 
 
