@@ -61,7 +61,7 @@ function draw(box) {
   const grid = { stroke: colour(box, "--line"), width: 1 };
   const axis = { stroke: ink, grid, ticks: grid };
   const line = (label, name, dash) => ({
-    label, stroke: colour(box, name), width: 2, dash, spanGaps: true,
+    label, stroke: colour(box, name), width: 2, dash, spanGaps: true, points: { fill: colour(box, "--ground") },
     value: (_, value) => (value == null ? "–" : value.toFixed(4)),
   });
   const chart = new window.uPlot({
