@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.datasets.models.dataset import Dataset, LabelClass
 
@@ -106,7 +107,7 @@ class Annotation(models.Model):
         UPLOADER = "uploader", _("uploader")
         LABELLER = "labeller", _("labeller")
         REVIEWER = "reviewer", _("reviewer")
-        GOLD = "gold", _("gold")
+        GOLD = "gold", pgettext_lazy("annotation", "gold")
         MODEL = "model", _("model")
 
     sample = models.ForeignKey(Sample, models.CASCADE, related_name="annotations")
@@ -126,7 +127,7 @@ class Review(models.Model):
     """Append-only: one reviewer's decision about one sample. Undoing adds a row, too."""
 
     class Decision(models.TextChoices):
-        ACCEPT = "accept", _("accepted")
+        ACCEPT = "accept", pgettext_lazy("review", "accepted")
         FIX = "fix", _("fixed and accepted")
         REJECT = "reject", _("rejected")
         SKIP = "skip", _("skipped")

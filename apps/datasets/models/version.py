@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.datasets.models.dataset import Dataset, LabelClass
 from apps.datasets.models.sample import Sample, Split
@@ -20,7 +21,7 @@ class Version(models.Model):
     class Status(models.TextChoices):
         BUILDING = "building", _("being frozen")
         DRAFT = "draft", _("draft")
-        APPROVED = "approved", _("approved")
+        APPROVED = "approved", pgettext_lazy("version", "approved")
         RETIRED = "retired", _("retired")
         FAILED = "failed", _("failed")
         DISCARDED = "discarded", _("discarded")
