@@ -45,7 +45,7 @@ JOBS: list[tuple[str, dict[str, Any]]] = [
             "epochs": 15,
             "batch_size": 64,
             "seed": 1,
-            "image": {"size": 8, "channels": "grey"},
+            "image": {"size": 16, "channels": "grey"},
         },
     ),
     (
@@ -56,7 +56,7 @@ JOBS: list[tuple[str, dict[str, Any]]] = [
             "epochs": 6,
             "batch_size": 64,
             "seed": 1,
-            "image": {"size": 8, "channels": "grey"},
+            "image": {"size": 16, "channels": "grey"},
         },
     ),
 ]

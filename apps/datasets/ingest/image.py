@@ -68,6 +68,13 @@ def clean_image(data: bytes, *, max_pixels: int) -> CleanImage:
     truncated, too_many_pixels, too_small, animated.
     """
     kind = sniff(data)
+    with warnings.catch_warnings():
+        # Pillow warns of what it reads around; what matters here is refused or encoded anew.
+        warnings.simplefilter("ignore")
+        return _clean(data, kind, max_pixels)
+
+
+def _clean(data: bytes, kind: str, max_pixels: int) -> CleanImage:
     opened = _open(data, kind, max_pixels)
     quantisation = _jpeg_tables(opened) if kind == "JPEG" else {}
     fixes = _metadata_found(opened)
@@ -116,9 +123,7 @@ def sniff(data: bytes) -> str:
 def _open(data: bytes, kind: str, max_pixels: int) -> Image.Image:
     """Read the header only; every bound is checked before a pixel is decoded."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # ours is below
-            image = Image.open(io.BytesIO(data), formats=(kind,))
+        image = Image.open(io.BytesIO(data), formats=(kind,))
     except Image.DecompressionBombError:
         raise Refused("too_many_pixels", limit=max_pixels) from None
     except (UnidentifiedImageError, *DECODE_ERRORS):
