@@ -385,6 +385,16 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    # Several models have a status or a split: each set of values by its own name.
+    "ENUM_NAME_OVERRIDES": {
+        "SplitEnum": "apps.datasets.models.sample.Split",
+        "RoleEnum": "apps.datasets.models.dataset.Role",
+        "LicenceEnum": "apps.datasets.models.dataset.Licence",
+        "ContributionStatusEnum": "apps.datasets.models.contribution.Contribution.Status",
+        "SampleStatusEnum": "apps.datasets.models.sample.Sample.Status",
+        "VersionStatusEnum": "apps.datasets.models.version.Version.Status",
+        "JobStatusEnum": "apps.jobs.models.TrainingJob.Status",
+    },
 }
 
 # --- Logs -----------------------------------------------------------------------------------
