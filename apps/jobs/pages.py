@@ -178,7 +178,9 @@ def live_tag(request: HttpRequest, uuid: str) -> str:
 @require_safe
 @condition(etag_func=live_tag)
 def job_live(request: HttpRequest, uuid: str) -> HttpResponse:
-    return render(request, "jobs/_live.html", _live(request, job_of(request.user, uuid)))
+    """Where the job stands, or (`?part=details`) what its run has measured and said."""
+    part = "_details" if request.GET.get("part") == "details" else "_live"
+    return render(request, f"jobs/{part}.html", _live(request, job_of(request.user, uuid)))
 
 
 @require_POST
