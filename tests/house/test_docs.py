@@ -15,6 +15,7 @@ from django.urls import Resolver404, resolve
 
 from apps.datasets import blobs
 from apps.datasets.actions.shaping import COMMAND_KEYS
+from apps.datasets.ingest.folders import SPLIT_FOLDERS
 from apps.datasets.models import Review
 from apps.datasets.receipts import FIXES, SENTENCES
 from apps.datasets.release import ACCEPTS, TITLES
@@ -116,6 +117,15 @@ def test_what_compose_wants_is_documented() -> None:
     assert set(offered) == documented.keys()
 
 
+def test_the_processes_of_make_run_and_their_queues_are_documented() -> None:
+    procfile = (ROOT / "Procfile").read_text()
+    text = guide("operators")
+    processes = re.findall(r"^(\w+):", procfile, flags=re.MULTILINE)
+    assert rows(section(text, "## One machine: make run")).keys() >= set(processes)
+    queues = re.findall(r" -Q (\w+)", procfile)
+    assert rows(section(text, "## Workers, queues, leases")).keys() == set(queues)
+
+
 def test_commands_are_documented() -> None:
     ours = {name for name, app in get_commands().items() if app.startswith("apps.")}
     documented = rows(section(guide("operators"), "## Commands"))
@@ -134,6 +144,11 @@ def test_every_receipt_has_a_cure(heading: str, codes: dict[str, Any]) -> None:
     documented = rows(section(guide("contributors"), heading))
     assert documented.keys() == codes.keys()
     assert all(len(cells) == 2 and cells[1] for cells in documented.values())
+
+
+def test_folders_that_name_a_split_are_documented() -> None:
+    documented = rows(section(guide("contributors"), "## Folders name class and split"))
+    assert {folder: cells[0] for folder, cells in documented.items()} == SPLIT_FOLDERS
 
 
 def test_the_table_of_licences_is_that_of_the_release_check() -> None:
@@ -308,7 +323,7 @@ def test_the_index_names_every_guide() -> None:
 def test_links_between_guides_lead_somewhere() -> None:
     for path in DOCS.glob("*.md"):
         for link in re.findall(r"\]\(([^)#:]+)", path.read_text()):
-            assert (DOCS / link).exists() or link == "architecture.md", (path.name, link)
+            assert (DOCS / link).exists(), (path.name, link)
 
 
 def test_limits_in_the_guide_for_contributors_are_the_defaults() -> None:
