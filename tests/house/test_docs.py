@@ -14,11 +14,12 @@ from django.core.management import get_commands
 from django.urls import Resolver404, resolve
 
 from apps.datasets import blobs
-from apps.datasets.actions.shaping import COMMAND_KEYS
+from apps.datasets.actions.shaping import COMMAND_KEYS, add_class
 from apps.datasets.ingest.folders import SPLIT_FOLDERS
-from apps.datasets.models import Review
+from apps.datasets.models import Review, Version
 from apps.datasets.receipts import FIXES, SENTENCES
 from apps.datasets.release import ACCEPTS, TITLES
+from apps.datasets.tests.cast import make_image
 from apps.jobs.models import Artifact, TrainingJob
 from apps.jobs.problems import SENTENCES as PROBLEMS
 from apps.jobs.reasons import SENTENCES as REASONS
@@ -168,7 +169,7 @@ def test_reasons_and_command_keys_of_reviewing_are_documented() -> None:
     documented = rows(section(text, "## Keys"))
     assert {key.upper() for key in COMMAND_KEYS} <= documented.keys()
     script = (ROOT / "platform/static/js/review.js").read_text()
-    moves = section_of_script(script, "const moves = {")
+    moves = script.partition("const moves = {")[2].partition("};")[0]
     arrows = {"ArrowLeft": "←", "ArrowRight": "→", "ArrowUp": "↑", "ArrowDown": "↓"}
     assert {
         arrows.get(key, key) for key in re.findall(r"^  (\w+):", moves, re.M)
@@ -178,13 +179,7 @@ def test_reasons_and_command_keys_of_reviewing_are_documented() -> None:
     assert set(re.findall(r'"?([\w?]+)"?: ', commands[1])) == COMMAND_KEYS
 
 
-def section_of_script(script: str, start: str) -> str:
-    return script.partition(start)[2].partition("};")[0]
-
-
 def test_release_checks_and_states_of_versions_are_documented() -> None:
-    from apps.datasets.models import Version  # noqa: PLC0415
-
     text = guide("versions")
     assert rows(section(text, "## Release checks")).keys() == TITLES.keys()
     documented = rows(section(text, "## Steps"))
@@ -193,11 +188,10 @@ def test_release_checks_and_states_of_versions_are_documented() -> None:
 
 
 @pytest.fixture
-def frozen(contribute: Any, approve: Any, freeze: Any) -> Any:
-    """A version with names beyond ASCII in it."""
-    from apps.datasets.tests.cast import make_image  # noqa: PLC0415
-
-    files = {f"{['cat', 'dog'][i % 2]}/{i}.png": make_image(i) for i in range(12)}
+def frozen(dataset: Any, cast: Any, contribute: Any, approve: Any, freeze: Any) -> Any:
+    """A small version with a class whose name is not ASCII."""
+    add_class(dataset, cast.ada, "狐 “fox”")
+    files = {f"{['cat', '狐 “fox”'][i % 2]}/{i}.png": make_image(i) for i in range(12)}
     approve(list(contribute(files).samples.all()))
     return freeze()
 
