@@ -9,6 +9,7 @@ from django.test import Client
 from apps.datasets import actions
 from apps.datasets.media import media_url
 from apps.datasets.models import Membership, Sample
+from apps.members.models import ApiToken
 
 
 def status(client: Client, address: str) -> int:
@@ -62,3 +63,12 @@ def test_withdrawn_is_gone(samples: Any, cast: Any, browser_of: Any) -> None:
     Sample.objects.filter(pk=samples[0].pk).update(status="withdrawn")
     address = media_url(samples[0], "image", cast.ada)
     assert status(browser_of(cast.ada), address) == 410
+
+
+def test_a_token_fetches_files_too(samples: Any, private: Any, cast: Any) -> None:
+    _token, secret = ApiToken.objects.create(user=cast.chen, name="script")
+    address = media_url(samples[0], "image", cast.chen)
+    answer = Client().get(address, headers={"Authorization": f"Token {secret}"})
+    assert answer.status_code == 200
+    list(answer)
+    assert Client().get(address, headers={"Authorization": "Token nonsense"}).status_code == 401

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from zipstream import ZIP_STORED, ZipStream
 
@@ -15,17 +16,19 @@ from apps.datasets.ingest.image import EXTENSIONS
 from apps.datasets.media import PERIOD_SECONDS, VARIANTS, read_token
 from apps.datasets.models import Sample, Version, VersionSpan
 from apps.errors import RuleError
+from apps.members.tokens import also_by_token
 
 SANDBOX = "default-src 'none'; sandbox"
 
 
 @require_safe
+@also_by_token
 def media(request: HttpRequest, token: str) -> HttpResponseBase:
     """An image under its signed address, after looking again whether this user may see it."""
     sample_id, variant = read_token(token, request.user)
     sample = get_object_or_404(Sample.objects.visible_to(request.user), pk=sample_id)
     if sample.status == Sample.Status.WITHDRAWN:
-        raise RuleError("withdrawn", "withdrawn", status=410)
+        raise RuleError("withdrawn", _("This image was withdrawn."), status=410)
     sha256 = getattr(sample, VARIANTS[variant])
     whole = sha256 == sample.blob_sha256
     response = FileResponse(
@@ -44,11 +47,13 @@ def _frozen(user: Any, slug: str, number: int) -> Version:
         number=number,
     )
     if not version.digest:
-        raise RuleError("not_frozen", f"{version}: {version.get_status_display()}")
+        text = _("This version is “%(status)s”: there is nothing to download (yet).")
+        raise RuleError("not_frozen", text % {"status": version.get_status_display()})
     return version
 
 
 @require_safe
+@also_by_token
 def manifest(request: HttpRequest, slug: str, number: int) -> FileResponse:
     """The Parquet manifest, from which anyone can recompute the digest."""
     version = _frozen(request.user, slug, number)
@@ -61,6 +66,7 @@ def manifest(request: HttpRequest, slug: str, number: int) -> FileResponse:
 
 
 @require_safe
+@also_by_token
 def images(request: HttpRequest, slug: str, number: int) -> StreamingHttpResponse:
     """An ImageFolder zip (split/class/sha256.ext), streamed: nothing is held in memory or on disk."""
     version = _frozen(request.user, slug, number)

@@ -53,6 +53,7 @@ SENTENCES = {
     "crashed_ingest": gettext_lazy(
         "Reading this file broke our worker three times, so it was set aside. Tell the operator."
     ),
+    "discarded": gettext_lazy("The contribution was discarded before this file was read."),
     "lost_upload": gettext_lazy("The file was lost before it was read. Send it again."),
 }
 FIXES = {

@@ -7,13 +7,17 @@ from apps.datasets.actions.contributing import INGEST
 from apps.datasets.actions.freezing import FREEZE
 from apps.datasets.actions.ingesting import drain_ingest
 from apps.datasets.actions.sweeping import ring_for_waiting
-from apps.state.doorbell import heard
+from apps.state.doorbell import heard, ring
+
+DRAIN_SECONDS = 5
 
 
 @shared_task(name=INGEST)
 def ingest() -> None:
+    """Gives way after a while: freezing, lost jobs and new entries wait in the same queue."""
     heard(INGEST)
-    drain_ingest()
+    if not drain_ingest(DRAIN_SECONDS):
+        ring(INGEST)
 
 
 @shared_task(name=FREEZE)

@@ -8,7 +8,17 @@ from django.http import HttpRequest
 
 from apps.members.models import ApiToken, User
 
-admin.site.register(User, UserAdmin)
+
+@admin.register(User)
+class MemberAdmin(UserAdmin):  # type: ignore[type-arg]  # not generic at run time
+    """The address is asked for as well: it is unique, so an empty one would fit only once."""
+
+    add_fieldsets = (
+        (
+            None,
+            {"fields": ("username", "email", "usable_password", "password1", "password2")},
+        ),
+    )
 
 
 @admin.register(ApiToken)

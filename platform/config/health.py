@@ -1,10 +1,15 @@
 """Is the process alive (healthz); may it take traffic (readyz)."""
 
+import logging
+from collections.abc import Callable
+
 from django.core.cache import cache
 from django.core.files.storage import storages
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+
+log = logging.getLogger(__name__)
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -13,8 +18,16 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 def readyz(request: HttpRequest) -> JsonResponse:
     """Each dependency by name; 503 when one is not there. Nothing about why: that is in the log."""
-    found = {"database": _database(), "cache": _cache(), "blobs": _blobs()}
+    found = {name: answers(check) for name, check in CHECKS.items()}
     return JsonResponse(found, status=200 if all(found.values()) else 503)
+
+
+def answers(check: Callable[[], bool]) -> bool:
+    try:
+        return check()
+    except Exception:
+        log.warning("%s is not ready", check.__name__, exc_info=True)
+        return False
 
 
 def _database() -> bool:
@@ -29,3 +42,6 @@ def _cache() -> bool:
 
 def _blobs() -> bool:
     return not storages["blobs"].exists("no-such-blob")
+
+
+CHECKS: dict[str, Callable[[], bool]] = {"database": _database, "cache": _cache, "blobs": _blobs}

@@ -40,7 +40,6 @@ if SECRET_KEY == DEVELOPMENT_KEY and not DEBUG and "first_start" not in sys.argv
         "SECRET_KEY is not set and DEBUG is off. Set SECRET_KEY, or run `manage.py first_start` once."
     )
 
-SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 BEHIND_TLS = env.bool("BEHIND_TLS", default=False)

@@ -99,7 +99,9 @@ def discard_contribution(contribution: Contribution, by: Any) -> None:
         status__in=[Sample.Status.APPROVED, Sample.Status.REJECTED]
     )
     if decided.exists():
-        text = _("Some of it has been reviewed already; withdraw single samples instead.")
+        text = _(
+            "Some of it has been reviewed already, so it stays. Ask a reviewer to reject single images."
+        )
         raise RuleError("already_reviewed", text, reviewed=decided.count())
     with transaction.atomic():
         move(contribution, Contribution.Status.DISCARDED, by=by)

@@ -4,6 +4,8 @@ Claims are leases by the database's clock, so a killed worker's files are taken 
 a file that breaks its worker three times is set aside.
 """
 
+import math
+import time
 import uuid
 from datetime import timedelta
 
@@ -24,14 +26,20 @@ MAX_TRIES = 3
 Outcome = Receipt.Outcome
 
 
-def drain_ingest() -> int:
-    """Process every waiting receipt, then settle finished contributions. Returns files handled."""
-    handled = 0
-    while batch := claim_receipts():
+def drain_ingest(seconds: float = math.inf) -> bool:
+    """Process waiting receipts, for about `seconds`, then settle finished contributions.
+
+    True when nothing waited any more.
+    """
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        batch = claim_receipts()
         process_receipts(batch)
-        handled += len(batch)
+        if not batch:
+            settle_contributions()
+            return True
     settle_contributions()
-    return handled
+    return False
 
 
 def claim_receipts() -> list[Receipt]:
@@ -74,8 +82,12 @@ def process_receipts(batch: list[Receipt]) -> None:
         except FileNotFoundError:
             receipt.refuse("lost_upload", {})
     take_images(taken)
+    # Whose claim ran out is still waiting: another worker needs the file.
+    waiting = Receipt.objects.waiting().filter(pk__in=[receipt.pk for receipt in batch])
+    kept = set(waiting.values_list("pk", flat=True))
     for receipt in batch:
-        staging.path_of(receipt).unlink(missing_ok=True)
+        if receipt.pk not in kept:
+            staging.path_of(receipt).unlink(missing_ok=True)
 
 
 def _check(receipt: Receipt) -> None:

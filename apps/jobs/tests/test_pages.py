@@ -110,7 +110,7 @@ def test_the_live_part_is_sent_when_it_has_changed(
     attempt = claim()
     event = {"seq": 1, "time": 0.0, "kind": "epoch", "epoch": 1, "step": 4, "steps": 9}
     actions.record_events(attempt, [event | {"train_loss": 0.5, "train_accuracy": 0.75}], "log")
-    fresh = client.get(live, headers={"If-None-Match": tag})
+    fresh = client.get(f"{live}?part=details", headers={"If-None-Match": tag})
     assert b"0.7500" in fresh.content
     job.refresh_from_db()
     actions.cancel_job(job, cast.ben)
