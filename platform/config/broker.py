@@ -36,7 +36,9 @@ class Channel(filesystem.Channel):
         with self._table_lock(fcntl.LOCK_SH):
             return super().get_table(exchange)
 
-    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+    def _queue_bind(
+        self, exchange: str, routing_key: str | None, pattern: str | None, queue: str | None
+    ) -> None:
         with self._table_lock(fcntl.LOCK_EX):
             super()._queue_bind(exchange, routing_key, pattern, queue)
 
