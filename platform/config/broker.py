@@ -20,13 +20,13 @@ from kombu.utils.json import dumps
 
 
 class Channel(filesystem.Channel):
-    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
+    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
         """Write beside, then rename: what a worker sees is always a whole message."""
         folder = Path(self.data_folder_out)
         name = f"{round(time.monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg"
         arriving = folder / f"arriving-{uuid.uuid4()}"
         try:
-            arriving.write_text(dumps(payload))
+            arriving.write_text(dumps(message))
             os.replace(arriving, folder / name)
         except OSError as error:
             arriving.unlink(missing_ok=True)
@@ -36,11 +36,9 @@ class Channel(filesystem.Channel):
         with self._table_lock(fcntl.LOCK_SH):
             return super().get_table(exchange)
 
-    def _queue_bind(
-        self, exchange: str, routing_key: str | None, pattern: str | None, queue: str | None
-    ) -> None:
+    def _queue_bind(self, *binding: Any) -> None:
         with self._table_lock(fcntl.LOCK_EX):
-            super()._queue_bind(exchange, routing_key, pattern, queue)
+            super()._queue_bind(*binding)
 
     @contextmanager
     def _table_lock(self, kind: int) -> Iterator[None]:
