@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from apps.datasets.models import Dataset, Version
+from apps.datasets.models import Dataset, Sample, Version
 from apps.jobs.actions.proposing import MAX_TITLE
 
 # Dotted fields of the configuration → fields of this form. What is not here stands above the form.
@@ -38,6 +38,13 @@ def _number(label: Any, initial: float | None, help_text: Any = "", **options: A
 
 def _whole(label: Any, initial: int, help_text: Any = "") -> forms.IntegerField:
     return forms.IntegerField(label=label, initial=initial, help_text=help_text)
+
+
+def _usual_side(dataset: Dataset) -> int:
+    """A start for the image size: no larger than the images are, nor than trains in a while."""
+    seen = Sample.objects.filter(dataset=dataset, status=Sample.Status.APPROVED)
+    longest = max((max(size) for size in seen.values_list("width", "height")[:20]), default=32)
+    return min(64, max(16, longest))
 
 
 class ProposeForm(forms.Form):
@@ -97,6 +104,7 @@ class ProposeForm(forms.Form):
         field = self.fields["version"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = approved.select_related("dataset")
+        self.fields["image_size"].initial = _usual_side(dataset)
         if not dataset.flips_preserve_labels:
             del self.fields["flip"]
 

@@ -1,10 +1,12 @@
 """The guides say what the code does: each list in docs/ against the code that it describes."""
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +208,9 @@ def test_reasons_and_command_keys_of_reviewing_are_documented() -> None:
     assert {
         arrows.get(key, key) for key in re.findall(r"^  (\w+):", moves, re.M)
     } <= documented.keys()
+    others = {" ": "Space", "Escape": "Esc", "a": "Ctrl+A"}
+    pressed = set(re.findall(r'event\.key === "([^"]+)"', script))
+    assert {others[key] for key in pressed} <= documented.keys()
     commands = re.search(r"const commands = \{(.*)\};", script)
     assert commands
     assert set(re.findall(r'"?([\w?]+)"?: ', commands[1])) == COMMAND_KEYS
@@ -334,7 +339,8 @@ def test_the_statuses_of_refusals_are_the_documented_ones() -> None:
     for codes, status in re.findall(r"^\| (`.*?`) \| (\d+|–) \|", guide("api"), re.M):
         for code in re.findall(r"`(\w+)`", codes):
             documented.setdefault(code, set()).add(status)
-    for node in calls(sources("apps"), lambda node: _named(node) in STATUSES):
+    paths = chain(sources("apps"), sources("platform/config"))
+    for node in calls(paths, lambda node: _named(node) in STATUSES):
         if (code := _code(node)) and code not in BETWEEN_WORKERS:
             given = {word.arg: ast.unparse(word.value) for word in node.keywords}
             expected = given.get("status", str(STATUSES[_named(node)]))
@@ -347,10 +353,13 @@ def test_what_makes_one_decision_of_many_refused_is_documented() -> None:
     assert rows(table).keys() == set(map(_code, decisions))
 
 
-def test_lists_are_documented_with_addresses_that_exist() -> None:
-    for address in rows(section(guide("api"), "## Lists")):
+def test_lists_are_documented_with_their_filters() -> None:
+    for address, (filters,) in rows(section(guide("api"), "## Lists")).items():
         uuid = "00000000-0000-0000-0000-000000000000"
-        resolve("/api/" + address.replace("SLUG", "pets").replace("UUID", uuid))
+        found = resolve("/api/" + address.replace("SLUG", "pets").replace("UUID", uuid))
+        source = inspect.getsource(getattr(found.func, "view_class"))  # noqa: B009 (DRF adds it)
+        taken = set(re.findall(r'OpenApiParameter\("(\w+)"', source))
+        assert set(re.findall(r"`(\w+)`", filters)) == taken, address
 
 
 def test_every_address_in_the_recipes_exists() -> None:
