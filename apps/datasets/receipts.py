@@ -47,7 +47,7 @@ SENTENCES = {
         "The entry unpacks to more than %(limit)s times its size: it was refused unread."
     ),
     "nested_archive": gettext_lazy(
-        "An archive inside an archive is not opened. Send it by itself."
+        "An archive inside an archive is not opened. Unpack it and send its files."
     ),
     "damaged_entry": gettext_lazy("This entry of the archive is damaged. Pack it again."),
     "crashed_ingest": gettext_lazy(

@@ -18,6 +18,7 @@ from apps.datasets.models import (
     Sample,
     Version,
 )
+from apps.datasets.reads import outcome_counts
 from apps.datasets.receipts import sentence
 
 
@@ -119,14 +120,6 @@ class ContributionSerializer(serializers.ModelSerializer[Contribution]):
     @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
     def get_outcomes(self, contribution: Contribution) -> dict[str, int]:
         return outcome_counts(contribution)
-
-
-def outcome_counts(contribution: Contribution) -> dict[str, int]:
-    """{outcome: number of receipts}, every outcome present."""
-    counts: dict[str, int] = dict.fromkeys(Receipt.Outcome.values, 0)
-    for outcome in contribution.receipts.values_list("outcome", flat=True):
-        counts[outcome] += 1
-    return counts
 
 
 class ReceiptSerializer(serializers.ModelSerializer[Receipt]):

@@ -100,7 +100,7 @@ def discard_contribution(contribution: Contribution, by: Any) -> None:
     )
     if decided.exists():
         text = _(
-            "Some of it has been reviewed already, so it stays. Ask a reviewer to reject single images."
+            "Some of it has been reviewed already, so it stays."
         )
         raise RuleError("already_reviewed", text, reviewed=decided.count())
     with transaction.atomic():

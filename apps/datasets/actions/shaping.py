@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from apps.datasets.ingest.folders import MAX_CLASS, class_key
 from apps.datasets.models import Annotation, Dataset, LabelClass, Membership, Role, Sample
 from apps.datasets.permissions import require
+from apps.datasets.reads import claimed_classes
 from apps.errors import invalid
 
 # The keys that pick a class, in order of position; a class of one character gets its own.
@@ -116,19 +117,10 @@ def _adopt_claims(label: LabelClass) -> None:
 def add_claimed_classes(dataset: Dataset, by: Any) -> list[LabelClass]:
     """Make classes of all the folder names that no class has yet, in alphabetical order."""
     require(by, dataset, Role.MAINTAINER)
-    claimed = unknown_classes(dataset)
+    claimed = claimed_classes(dataset.samples.all())
     spellings = {class_key(name): name for name, _count in reversed(claimed)}
     with transaction.atomic():
         return [add_class(dataset, by, spellings[key]) for key in sorted(spellings)]
-
-
-def unknown_classes(dataset: Dataset) -> list[tuple[str, int]]:
-    """(folder name, number of samples) of claims that no class answers, most frequent first."""
-    counts: dict[str, int] = {}
-    claims = Sample.objects.filter(dataset=dataset, label=None).exclude(claimed_class="")
-    for name in claims.values_list("claimed_class", flat=True):
-        counts[name] = counts.get(name, 0) + 1
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def update_class(

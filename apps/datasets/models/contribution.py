@@ -86,7 +86,7 @@ class Receipt(models.Model):
     archive = models.BooleanField(default=False)
     parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="members")
     outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.WAITING)
-    # Why, as a code (see apps.datasets.ingest.reasons): the sentence is made when it is shown.
+    # Why, as a code; apps.datasets.receipts makes the sentence when it is shown.
     code = models.CharField(max_length=40, blank=True)
     facts = models.JSONField(default=dict, blank=True)
     sample = models.ForeignKey(
