@@ -99,9 +99,7 @@ def discard_contribution(contribution: Contribution, by: Any) -> None:
         status__in=[Sample.Status.APPROVED, Sample.Status.REJECTED]
     )
     if decided.exists():
-        text = _(
-            "Some of it has been reviewed already, so it stays."
-        )
+        text = _("Some of it has been reviewed already, so it stays.")
         raise RuleError("already_reviewed", text, reviewed=decided.count())
     with transaction.atomic():
         move(contribution, Contribution.Status.DISCARDED, by=by)

@@ -85,6 +85,15 @@ async function post(address, body) {
   return answer;
 }
 
+// One request after the other: an undo pressed right after a decision must reach the site after it.
+let line = Promise.resolve();
+
+function inOrder(send) {
+  const answer = line.then(send);
+  line = answer.catch(() => {});
+  return answer;
+}
+
 async function decide(targets, decision, done, extra = {}) {
   if (!targets.length) { say(text("SelectFirst")); return; }
   const all = picks();
@@ -95,7 +104,7 @@ async function decide(targets, decision, done, extra = {}) {
   sending += 1;
   try {
     const decisions = targets.map((pick) => ({ sample: Number(pick.dataset.sample), decision, ...extra }));
-    settle(targets, await post(form.dataset.reviews, { decisions }), done);
+    settle(targets, await inOrder(() => post(form.dataset.reviews, { decisions })), done);
   } catch (error) {
     for (const pick of targets) pick.classList.remove("gone");
     moveTo(targets[0]);
@@ -145,7 +154,7 @@ function reject() {
 
 async function undo() {
   try {
-    const answer = await post(form.dataset.undo, {});
+    const answer = await inOrder(() => post(form.dataset.undo, {}));
     say(text("Undone", { n: answer.reopened }));
     location.reload();
   } catch (error) {

@@ -106,6 +106,33 @@ def test_undo_brings_a_batch_back(
     assert Sample.objects.filter(status="pending").count() == 10
 
 
+SLOW_DECISIONS = """
+const real = window.fetch;
+window.fetch = (url, options) => String(url).endsWith("/reviews/")
+  ? new Promise((go) => setTimeout(go, 1000)).then(() => real(url, options))
+  : real(url, options);
+"""
+
+
+def test_an_undo_waits_for_the_decision_before_it(
+    log_in: Any, live_server: Any, samples: list[Sample], cast: SimpleNamespace
+) -> None:
+    """Pressed while the decision is still on its way, it undoes that one and no other."""
+    page = log_in(cast.chen)
+    page.add_init_script(SLOW_DECISIONS)
+    page.goto(f"{live_server.url}/datasets/pets/review/")
+    grid = page.locator(".review-grid [role=option]:not(.gone)")
+    expect(grid).to_have_count(5)
+    grid.first.focus()
+    page.keyboard.press("r")
+    page.keyboard.press("Enter")
+    expect(grid).to_have_count(4)
+    page.keyboard.press("u")
+    expect(grid).to_have_count(5)
+    assert Review.objects.filter(decision="undo").count() == 1
+    assert not Sample.objects.exclude(status="pending").exists()
+
+
 def test_shortcuts_rest_while_typing_and_can_be_switched_off(
     log_in: Any, live_server: Any, samples: Any, cast: SimpleNamespace
 ) -> None:
