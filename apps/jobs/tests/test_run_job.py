@@ -32,12 +32,10 @@ def attempt_of(job: TrainingJob) -> Attempt:
 
 
 def stepping(job: TrainingJob) -> bool:
-    """Its run has taken steps and left a checkpoint."""
+    """Its run has taken steps and left a whole checkpoint (one being written has a dot's name)."""
     attempt = job.attempts.last()
-    saved = folder_of(job) / "checkpoint"
-    return (
-        bool(attempt and attempt.progress.get("step")) and saved.exists() and any(saved.iterdir())
-    )
+    whole = (folder_of(job) / "checkpoint").glob("[0-9]*-[0-9]*")
+    return bool(attempt and attempt.progress.get("step")) and any(whole)
 
 
 def told(job: TrainingJob, worker: WorkerProcess) -> str:
