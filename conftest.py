@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import hypothesis
 import pytest
 import redis
 from django.conf import settings
@@ -18,6 +19,12 @@ from django.db import connection
 ROOT = Path(__file__).resolve().parent
 
 pytest_plugins = ["apps.datasets.tests.cast"]
+
+# No deadline: these machines are shared, and a test here says what happens, not how fast.
+hypothesis.settings.register_profile("local", deadline=None)
+# In CI the same examples every time: a change is judged by itself. New ones are sought elsewhere.
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 def pytest_configure() -> None:
