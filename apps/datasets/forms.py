@@ -179,7 +179,7 @@ class ContributeForm(forms.Form):
     def __init__(self, *args: Any, dataset: Dataset, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["licence"].initial = dataset.licence
-        self.fields["default_class"].queryset = dataset.classes.all()  # type: ignore[attr-defined]
+        self.fields["default_class"].queryset = dataset.classes.current()  # type: ignore[attr-defined]
         self.fields["agreed"].label = (
             _("I may share these files under this licence, and I agree to the data-use agreement.")
             if dataset.agreement
@@ -213,7 +213,7 @@ class DecisionsForm(forms.Form):
 
     def __init__(self, *args: Any, dataset: Dataset, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["label"].queryset = dataset.classes.all()  # type: ignore[attr-defined]
+        self.fields["label"].queryset = dataset.classes.current()  # type: ignore[attr-defined]
         sent = self.data.getlist("sample") if hasattr(self.data, "getlist") else []
         # Which samples may be decided about is the action's to say, one by one.
         self.fields["sample"].choices = [(each, each) for each in sent if each.isdigit()]  # type: ignore[attr-defined]

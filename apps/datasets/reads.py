@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 
-from apps.datasets.actions.freezing import changed_since_last_freeze, freezable
+from apps.datasets import tallies
+from apps.datasets.actions.freezing import changed_since_last_freeze
 from apps.datasets.models import (
     Contribution,
     Dataset,
@@ -16,6 +17,7 @@ from apps.datasets.models import (
     Receipt,
     Role,
     Sample,
+    Tally,
     Version,
 )
 from apps.datasets.permissions import ORDER
@@ -44,16 +46,13 @@ class ClassRow:
 
 def class_rows(dataset: Dataset) -> list[ClassRow]:
     """A row for each class in its order, and one for samples without a class where there are any."""
-    counts: dict[int | None, Counter[str]] = {}
-    grouped = Sample.objects.filter(dataset=dataset).order_by().values_list("label", "status")
-    for label, status, number in grouped.annotate(number=Count("pk")):
-        counts.setdefault(label, Counter())[status] = number
+    counts = tallies.by_class(dataset)
     rows = [
         ClassRow(each.pk, each.name, each.colour, each.key, counts.get(each.pk, Counter()))
-        for each in dataset.classes.all()
+        for each in dataset.classes.current()
     ]
-    if None in counts:
-        rows.append(ClassRow(None, "", None, counts=counts[None]))
+    if 0 in counts:
+        rows.append(ClassRow(None, "", None, counts=counts[0]))
     most = max((row.approved + row.pending for row in rows), default=0) or 1
     for row in rows:
         row.approved_percent = round(100 * row.approved / most, 2)
@@ -76,8 +75,8 @@ def listed(datasets: Iterable[Dataset], user: Any) -> list[Listed]:
     """Datasets with the member's role, their counts and their newest approved version."""
     every = list(datasets)
     numbers: dict[int, Counter[str]] = {each.pk: Counter() for each in every}
-    grouped = Sample.objects.filter(dataset__in=every).order_by().values_list("dataset", "status")
-    for dataset, status, number in grouped.annotate(number=Count("pk")):
+    grouped = Tally.objects.filter(dataset__in=every).order_by().values_list("dataset", "status")
+    for dataset, status, number in grouped.annotate(n=Sum("number")):
         numbers[dataset][status] = number
     approved = Version.objects.filter(dataset__in=every, status=Version.Status.APPROVED)
     newest = {version.dataset_id: version for version in approved.order_by("number")}
@@ -124,30 +123,41 @@ def waiting_for(user: Any) -> list[Waiting]:
     drafts = Version.objects.filter(
         dataset__in=with_role(Role.MAINTAINER), status=Version.Status.DRAFT
     )
-    pending = Sample.objects.reviewable_by(user).filter(dataset__in=with_role(Role.REVIEWER))
-    claims = Sample.objects.filter(
-        dataset__in=with_role(Role.MAINTAINER), label=None, status=Sample.Status.PENDING
-    ).exclude(claimed_class="")
+    pending = Tally.objects.filter(
+        dataset__in=with_role(Role.REVIEWER), status=Sample.Status.PENDING, hold=""
+    ).exclude(contribution__member=user)
     found = [Waiting("unfinished", datasets[each.dataset_id], thing=each) for each in unfinished
              if each.dataset_id in datasets]  # fmt: skip
     found += [Waiting("draft", datasets[each.dataset_id], thing=each) for each in drafts]
-    found += _per_dataset("claims", claims, datasets)
-    found += _per_dataset("review", pending, datasets)
+    found += _claims_waiting(with_role(Role.MAINTAINER), datasets)
+    grouped = pending.order_by("dataset").values_list("dataset").annotate(n=Sum("number"))
+    found += [Waiting("review", datasets[pk], count=number) for pk, number in grouped if number]
     return found
 
 
-def _per_dataset(
-    kind: str, samples: QuerySet[Sample], datasets: dict[int, Dataset]
-) -> list[Waiting]:
-    grouped = samples.order_by("dataset").values_list("dataset").annotate(number=Count("pk"))
-    return [Waiting(kind, datasets[pk], count=number) for pk, number in grouped]
+def _claims_waiting(keys: list[int], datasets: dict[int, Dataset]) -> list[Waiting]:
+    """Images whose folder is no class yet. Only datasets with unclassed samples are looked into."""
+    unclassed = Tally.objects.filter(dataset__in=keys, label=0, status=Sample.Status.PENDING)
+    found = unclassed.filter(number__gt=0).order_by("dataset").values_list("dataset").distinct()
+    counted = [
+        (pk, open_claims(Sample.objects.filter(dataset=pk, status=Sample.Status.PENDING)).count())
+        for (pk,) in found
+    ]
+    return [Waiting("claims", datasets[pk], count=number) for pk, number in counted if number]
+
+
+def open_claims(samples: QuerySet[Sample]) -> QuerySet[Sample]:
+    """Live samples whose folder names a class that is none yet."""
+    return (
+        samples.filter(label=None).exclude(claimed_class="").exclude(status=Sample.Status.WITHDRAWN)
+    )
 
 
 def claimed_classes(samples: QuerySet[Sample]) -> list[tuple[str, int]]:
     """(folder name, count) of live samples whose folder is no class yet, most frequent first."""
-    open_claims = samples.filter(label=None).exclude(claimed_class="")
-    open_claims = open_claims.exclude(status=Sample.Status.WITHDRAWN)
-    grouped = open_claims.order_by().values_list("claimed_class").annotate(number=Count("pk"))
+    grouped = (
+        open_claims(samples).order_by().values_list("claimed_class").annotate(number=Count("pk"))
+    )
     return sorted(grouped, key=lambda item: (-item[1], item[0]))
 
 
@@ -166,13 +176,12 @@ def to_review(dataset: Dataset, user: Any) -> QuerySet[Sample]:
 
 def review_groups(dataset: Dataset, user: Any) -> list[tuple[LabelClass | None, int]]:
     """(class, number waiting for this reviewer), in the order of the classes; None: no class yet."""
-    grouped = to_review(dataset, user).order_by().values_list("label").annotate(number=Count("pk"))
-    counts: dict[int | None, int] = dict(grouped)
+    counts = tallies.reviewable(dataset, user)
     groups: list[tuple[LabelClass | None, int]] = [
-        (each, counts[each.pk]) for each in dataset.classes.all() if each.pk in counts
+        (each, counts[each.pk]) for each in dataset.classes.current() if each.pk in counts
     ]
-    if None in counts:
-        groups.append((None, counts[None]))
+    if 0 in counts:
+        groups.append((None, counts[0]))
     return groups
 
 
@@ -187,18 +196,12 @@ class NextFreeze:
 
 
 def next_freeze(dataset: Dataset) -> NextFreeze:
-    samples = Sample.objects.filter(dataset=dataset)
-    approved = Q(status=Sample.Status.APPROVED)
-    counts = samples.aggregate(
-        unclassed=Count("pk", filter=approved & Q(label=None)),
-        pending=Count("pk", filter=Q(status=Sample.Status.PENDING)),
-    )
-    return NextFreeze(
-        freezable(dataset).count(),
-        counts["unclassed"],
-        counts["pending"],
-        changed_since_last_freeze(dataset),
-    )
+    counts = tallies.by_class(dataset)
+    approved = sum(each["approved"] for each in counts.values())
+    unclassed = counts.get(0, Counter())["approved"]
+    pending = sum(each["pending"] for each in counts.values())
+    changed = changed_since_last_freeze(dataset)
+    return NextFreeze(approved - unclassed, unclassed, pending, changed)
 
 
 def versions_with(sample: Sample) -> list[Version]:

@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import Count
 from django.utils.translation import gettext_lazy as _
 
-from apps.datasets.models import Contribution, Licence, Sample, Version, VersionSpan
+from apps.datasets.models import Licence, Sample, Version, VersionSpan
 
 Counts = dict[str, dict[str, int]]
 Check = dict[str, Any]
@@ -78,7 +78,6 @@ def _nothing_withdrawn(version: Version) -> Check:
 
 
 def _licences_compatible(version: Version) -> Check:
-    samples = _spans(version).values("sample__contribution")
-    used = set(Contribution.objects.filter(pk__in=samples).values_list("licence", flat=True))
+    used = set(_spans(version).values_list("sample__licence", flat=True).distinct())
     odd = sorted(used - ACCEPTS[version.dataset.licence] - {version.dataset.licence})
     return {"check": "licences_compatible", "passed": not odd, "facts": {"licences": odd}}

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from apps.datasets import api, downloads
+from apps.datasets import downloads
+from apps.datasets.api import contributing, reviewing, samples, shaping, versions
 from apps.datasets.page_urls import urlpatterns as pages
 
 API = "api/datasets/<slug:slug>/"
@@ -21,31 +22,31 @@ urlpatterns = [
         downloads.images,
         name="version_images",
     ),
-    path("api/datasets/", api.Datasets.as_view(), name="api_datasets"),
-    path(API, api.OneDataset.as_view(), name="api_dataset"),
-    path(f"{API}classes/", api.Classes.as_view(), name="api_classes"),
-    path(f"{API}classes/claimed/", api.ClaimedClasses.as_view(), name="api_claimed_classes"),
-    path(f"{API}members/", api.Members.as_view(), name="api_members"),
-    path(f"{API}invitations/", api.Invitations.as_view(), name="api_invitations"),
-    path(f"{API}contributions/", api.Contributions.as_view(), name="api_contributions"),
-    path(f"{API}samples/", api.Samples.as_view(), name="api_samples"),
-    path(f"{API}reviews/", api.Reviewable.as_view(), name="api_reviews"),
-    path(f"{API}reviews/undo/", api.Undo.as_view(), name="api_undo"),
-    path(f"{API}versions/", api.Versions.as_view(), name="api_versions"),
-    path(f"{API}versions/<int:number>/", api.OneVersion.as_view(), name="api_version"),
+    path("api/datasets/", shaping.Datasets.as_view(), name="api_datasets"),
+    path(API, shaping.OneDataset.as_view(), name="api_dataset"),
+    path(f"{API}classes/", shaping.Classes.as_view(), name="api_classes"),
+    path(f"{API}classes/claimed/", shaping.ClaimedClasses.as_view(), name="api_claimed_classes"),
+    path(f"{API}members/", shaping.Members.as_view(), name="api_members"),
+    path(f"{API}invitations/", shaping.Invitations.as_view(), name="api_invitations"),
+    path(f"{API}contributions/", contributing.Contributions.as_view(), name="api_contributions"),
+    path(f"{API}samples/", samples.Samples.as_view(), name="api_samples"),
+    path(f"{API}reviews/", reviewing.Reviewable.as_view(), name="api_reviews"),
+    path(f"{API}reviews/undo/", reviewing.Undo.as_view(), name="api_undo"),
+    path(f"{API}versions/", versions.Versions.as_view(), name="api_versions"),
+    path(f"{API}versions/<int:number>/", versions.OneVersion.as_view(), name="api_version"),
     path(
         f"{API}versions/<int:number>/approve/",
-        api.ApproveVersion.as_view(),
+        versions.ApproveVersion.as_view(),
         name="api_version_approve",
     ),
     path(
         f"{API}versions/<int:number>/discard/",
-        api.DiscardVersion.as_view(),
+        versions.DiscardVersion.as_view(),
         name="api_version_discard",
     ),
-    path(BATCH, api.OneContribution.as_view(), name="api_contribution"),
-    path(f"{BATCH}files/", api.Files.as_view(), name="api_files"),
-    path(f"{BATCH}receipts/", api.Receipts.as_view(), name="api_receipts"),
-    path(f"{BATCH}finish/", api.Finish.as_view(), name="api_finish"),
-    path(f"{BATCH}discard/", api.Discard.as_view(), name="api_discard"),
+    path(BATCH, contributing.OneContribution.as_view(), name="api_contribution"),
+    path(f"{BATCH}files/", contributing.Files.as_view(), name="api_files"),
+    path(f"{BATCH}receipts/", contributing.Receipts.as_view(), name="api_receipts"),
+    path(f"{BATCH}finish/", contributing.Finish.as_view(), name="api_finish"),
+    path(f"{BATCH}discard/", contributing.Discard.as_view(), name="api_discard"),
 ]

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.datasets import blobs
-from apps.datasets.api import READ_ANY, DatasetScoped, allowed, checked, version_of
+from apps.datasets.api.scope import READ_ANY, DatasetScoped, allowed, checked, version_of
 from apps.errors import invalid
 from apps.jobs import actions
 from apps.jobs.models import Artifact, MetricPoint, TrainingJob

@@ -5,7 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.datasets.api import READ_ANY, dataset_of
+from apps.datasets.api.scope import READ_ANY, dataset_of
 from apps.jobs.api import whole
 from apps.leaderboard.reads import board_of
 from apps.leaderboard.serializers import BoardSerializer

@@ -13,6 +13,9 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]
 
     email = models.EmailField(_("email address"), unique=True)
 
+    # Bytes this member may store; empty: the site's MEMBER_STORAGE_BYTES.
+    storage_quota = models.BigIntegerField(_("storage quota, bytes"), null=True, blank=True)
+
     # Needed by allauth and the admin alike; the names are Django's.
     REQUIRED_FIELDS: ClassVar[list[str]] = ["email"]
 

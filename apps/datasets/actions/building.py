@@ -167,7 +167,7 @@ def rows_of(version: Version) -> Iterator[tuple[Any, ...]]:
         "label__name",
         "split",
         "sample__group",
-        "sample__contribution__licence",
+        "sample__licence",
         "sample__media_type",
         "sample__width",
         "sample__height",

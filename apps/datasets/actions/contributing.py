@@ -4,14 +4,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from apps.datasets import staging
+from apps.datasets.actions.changing import change_samples
 from apps.datasets.ingest.folders import clean_name
 from apps.datasets.models import Contribution, Dataset, LabelClass, Licence, Receipt, Role, Sample
 from apps.datasets.permissions import require
 from apps.errors import RuleError, forbidden, invalid
-from apps.state.actions import move, move_all
+from apps.state.actions import move
 from apps.state.doorbell import ring
 
 INGEST = "apps.datasets.tasks.ingest"
@@ -104,7 +106,8 @@ def discard_contribution(contribution: Contribution, by: Any) -> None:
     with transaction.atomic():
         move(contribution, Contribution.Status.DISCARDED, by=by)
         waiting = contribution.samples.filter(status=Sample.Status.PENDING)
-        move_all(waiting, Sample.Status.WITHDRAWN, by=by, why="contribution discarded")
+        to = Sample.Status.WITHDRAWN
+        change_samples(waiting, to=to, by=by, why="contribution discarded", withdrawn_at=Now())
 
 
 def _own_and_receiving(contribution: Contribution, by: Any) -> None:

@@ -9,10 +9,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from apps.datasets.actions.changing import change_samples
 from apps.datasets.models import Annotation, Dataset, LabelClass, Review, Role, Sample
 from apps.datasets.permissions import require
 from apps.errors import RuleError, invalid
-from apps.state.actions import move_all
 
 MAX_DECISIONS = 1000
 Say = Review.Decision
@@ -45,7 +45,7 @@ def review_samples(dataset: Dataset, by: Any, decisions: Sequence[Decision]) -> 
         text = _("Send at most %(limit)s decisions at once.") % {"limit": MAX_DECISIONS}
         raise invalid("too_many_decisions", text)
     result = ReviewResult(batch=uuid.uuid4())
-    classes = {label.pk: label for label in dataset.classes.all()}
+    classes = {label.pk: label for label in dataset.classes.current()}
     with transaction.atomic():
         found = Sample.objects.filter(dataset=dataset).in_bulk(
             [each.sample_id for each in decisions]
@@ -110,7 +110,7 @@ def _decide(
     before = {sample.pk: sample.label_id for sample in samples}
     to = Sample.Status.REJECTED if first.decision == Say.REJECT else Sample.Status.APPROVED
     fix = {"label": classes[first.class_id]} if first.decision == Say.FIX and first.class_id else {}
-    won = move_all(samples, to, by=by, why=first.reason, **fix)
+    won = change_samples(samples, to=to, by=by, why=first.reason, **fix)
     won_keys = {sample.pk for sample in won}
     result.decided += [sample.pk for sample in samples if sample.pk in won_keys]
     result.refused += [
@@ -163,7 +163,8 @@ def undo_review(dataset: Dataset, by: Any) -> int:
         open_ones = [row for row in batch if row.sample.status == expected[Say(row.decision)]]
         for label_before, rows in _by_label_before(open_ones).items():
             samples = [row.sample for row in rows]
-            move_all(samples, Sample.Status.PENDING, by=by, why="undo", label_id=label_before)
+            to = Sample.Status.PENDING
+            change_samples(samples, to=to, by=by, why="undo", label_id=label_before)
         Review.objects.bulk_create(
             Review(sample=row.sample, by=by, decision=Say.UNDO, batch=row.batch) for row in batch
         )

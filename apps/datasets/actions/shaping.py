@@ -6,6 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from apps.datasets.actions.changing import change_samples
 from apps.datasets.ingest.folders import MAX_CLASS, class_key
 from apps.datasets.models import Annotation, Dataset, LabelClass, Membership, Role, Sample
 from apps.datasets.permissions import require
@@ -19,7 +20,7 @@ COMMAND_KEYS = frozenset("aru?")
 COLOURS = 12
 EDITABLE = frozenset(
     "title summary guidelines licence agreement visibility flips_preserve_labels "
-    "validation_percent test_percent".split()
+    "validation_percent test_percent seals_test motivation limitations".split()
 )
 
 
@@ -27,7 +28,7 @@ def create_dataset(
     by: Any, *, title: str, slug: str, class_names: Iterable[str] = (), **fields: Any
 ) -> Dataset:
     """A dataset with its classes; whoever creates it owns it."""
-    unknown = fields.keys() - EDITABLE
+    unknown = fields.keys() - EDITABLE - {"task"}
     if unknown:
         raise invalid("unknown_field", _("Unknown fields: %s.") % ", ".join(sorted(unknown)))
     try:
@@ -72,7 +73,9 @@ def add_class(dataset: Dataset, by: Any, name: str) -> LabelClass:
         # One writer at a time per dataset: positions and keys are handed out in order.
         Dataset.objects.select_for_update().get(pk=dataset.pk)
         others = list(dataset.classes.all())
-        if class_key(name) in {class_key(other.name) for other in others}:
+        current = [other for other in others if other.retired_at is None]
+        names = {alias for other in current for alias in (other.name, *other.aliases)}
+        if class_key(name) in {class_key(other) for other in names}:
             raise invalid(
                 "class_exists",
                 _("There is already a class “%(name)s”.") % {"name": name},
@@ -103,15 +106,15 @@ def _adopt_claims(label: LabelClass) -> None:
         for name in waiting.values_list("claimed_class", flat=True).distinct()
         if class_key(name) == class_key(label.name)
     }
-    ours = list(waiting.filter(claimed_class__in=names).values_list("pk", "contributor"))
+    ours = change_samples(waiting.filter(claimed_class__in=names), label=label, claimed_class="")
+    role = Annotation.As.UPLOADER
     Annotation.objects.bulk_create(
         (
-            Annotation(sample_id=pk, label=label, by_id=member, role=Annotation.As.UPLOADER)
-            for pk, member in ours
+            Annotation(sample=sample, label=label, by_id=sample.contributor_id, role=role)
+            for sample in ours
         ),
         batch_size=1000,
     )
-    waiting.filter(claimed_class__in=names).update(label=label, claimed_class="")
 
 
 def add_claimed_classes(dataset: Dataset, by: Any) -> list[LabelClass]:

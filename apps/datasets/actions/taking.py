@@ -11,7 +11,8 @@ from django.db.models import Q
 from apps.datasets import blobs, staging
 from apps.datasets.ingest.folders import Claims, class_key, folder_claims
 from apps.datasets.ingest.image import CleanImage, clean_image
-from apps.datasets.models import Annotation, LabelClass, Receipt, Sample
+from apps.datasets.models import Annotation, LabelClass, Receipt, Sample, Scale
+from apps.datasets.tallies import count_new
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def _write(dataset_id: int, taken: list[Taken]) -> None:
             twins.add(each, sample)
             fresh.append((each, sample))
         _fill(each, sample, duplicate=twin is not None)
-    Sample.objects.bulk_create(sample for _each, sample in fresh)
+    created = Sample.objects.bulk_create(sample for _each, sample in fresh)
     Annotation.objects.bulk_create(
         Annotation(
             sample=sample,
@@ -86,6 +87,7 @@ def _write(dataset_id: int, taken: list[Taken]) -> None:
     )
     for each in ours:  # bulk_update's CASE costs more than these single statements
         each.receipt.save(update_fields=["outcome", "code", "facts", "sample"])
+    count_new(dataset_id, created)
 
 
 def _still_claimed(taken: list[Taken]) -> list[Taken]:
@@ -100,32 +102,33 @@ class _Twins:
     """Samples with the same pixels, or the very bytes we store (someone sends back a download)."""
 
     def __init__(self, dataset_id: int, taken: Iterable[Taken]) -> None:
-        pixels = {each.image.pixel_sha256 for each in taken}
+        pixels = {each.image.content_sha256 for each in taken}
         stored = {each.blob for each in taken} | {each.receipt.source_sha256 for each in taken}
-        same = Q(pixel_sha256__in=pixels) | Q(blob_sha256__in=stored)
+        same = Q(content_sha256__in=pixels) | Q(blob_sha256__in=stored)
         found = Sample.objects.filter(same, dataset_id=dataset_id)
         self._pixels: dict[str, Sample] = {}
         self._blobs: dict[str, Sample] = {}
         for sample in found.exclude(status=Sample.Status.WITHDRAWN):
-            self._pixels[sample.pixel_sha256] = self._blobs[sample.blob_sha256] = sample
+            self._pixels[sample.content_sha256] = self._blobs[sample.blob_sha256] = sample
 
     def of(self, each: Taken) -> Sample | None:
         return (
-            self._pixels.get(each.image.pixel_sha256)
+            self._pixels.get(each.image.content_sha256)
             or self._blobs.get(each.blob)
             or self._blobs.get(each.receipt.source_sha256)
         )
 
     def add(self, each: Taken, sample: Sample) -> None:
-        self._pixels[each.image.pixel_sha256] = self._blobs[each.blob] = sample
+        self._pixels[each.image.content_sha256] = self._blobs[each.blob] = sample
 
 
 class _Classes:
     """The dataset's classes by spelling."""
 
     def __init__(self, dataset_id: int) -> None:
-        found = LabelClass.objects.filter(dataset_id=dataset_id)
-        self._known = {class_key(label.name): label for label in found}
+        found = LabelClass.objects.current().filter(dataset_id=dataset_id)
+        aliases = {class_key(alias): label for label in found for alias in label.aliases}
+        self._known = aliases | {class_key(label.name): label for label in found}
 
     def of(self, each: Taken) -> LabelClass | None:
         """The folder's class; where no folder claims one, the contribution's."""
@@ -145,12 +148,15 @@ def _sample(each: Taken, classes: _Classes) -> Sample:
         claimed_class="" if label else each.claims.label,
         blob_sha256=each.blob,
         thumbnail_sha256=each.thumbnail,
-        pixel_sha256=each.image.pixel_sha256,
+        content_sha256=each.image.content_sha256,
         media_type=each.image.media_type,
         width=each.image.width,
         height=each.image.height,
+        scale=Scale.of(each.image.width, each.image.height),
         size=each.size,
-        group=each.image.pixel_sha256[:32],
+        source=contribution.source,
+        licence=contribution.licence,
+        group=each.image.content_sha256[:32],
         declared_split=each.claims.split,
     )
 

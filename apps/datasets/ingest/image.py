@@ -54,7 +54,7 @@ class CleanImage:
     media_type: str
     width: int  # pixels, after orientation
     height: int
-    pixel_sha256: str
+    content_sha256: str
     fixes: list[str] = field(default_factory=list)
 
     def without_bytes(self) -> "CleanImage":
@@ -97,7 +97,7 @@ def _clean(data: bytes, kind: str, max_pixels: int) -> CleanImage:
         media_type=MEDIA_TYPES[kind],
         width=image.width,
         height=image.height,
-        pixel_sha256=_pixel_sha256(image),
+        content_sha256=_content_sha256(image),
         fixes=fixes,
     )
 
@@ -220,7 +220,7 @@ def _on_white(image: Image.Image) -> Image.Image:
     return ground
 
 
-def _pixel_sha256(image: Image.Image) -> str:
+def _content_sha256(image: Image.Image) -> str:
     digest = hashlib.sha256(f"{image.mode} {image.width}x{image.height}\n".encode())
     digest.update(image.tobytes())
     return digest.hexdigest()

@@ -26,7 +26,8 @@ class Contribution(models.Model):
     MOVES: ClassVar[dict[str, frozenset[str]]] = {
         Status.RECEIVING: frozenset({Status.PROCESSING, Status.DISCARDED}),
         Status.PROCESSING: frozenset({Status.READY, Status.DISCARDED}),
-        Status.READY: frozenset({Status.DISCARDED}),
+        # More files, or a second try for those that were refused.
+        Status.READY: frozenset({Status.RECEIVING, Status.DISCARDED}),
         Status.DISCARDED: frozenset(),
     }
 
@@ -40,6 +41,9 @@ class Contribution(models.Model):
     agreement = models.TextField(blank=True)
     agreed_at = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(db_default=Now())
+    # What the browser announced, so that a page opened again knows what is still missing.
+    expected_files = models.PositiveIntegerField(default=0)
+    expected_bytes = models.BigIntegerField(default=0)
     # The class of files that no folder names one for.
     default_class = models.ForeignKey(
         LabelClass, models.SET_NULL, null=True, blank=True, related_name="+"
@@ -136,3 +140,45 @@ class Receipt(models.Model):
     def renew_claim(self) -> None:
         mine = Receipt.objects.filter(pk=self.pk, claimed_by=self.claimed_by)
         mine.update(claimed_until=Now() + timedelta(seconds=CLAIM_SECONDS))
+
+
+class ManifestRow(models.Model):
+    """What a contribution's manifest says about one file; taken up when the file is ingested."""
+
+    contribution = models.ForeignKey(Contribution, models.CASCADE, related_name="manifest_rows")
+    # Where in the manifest it stands: line number, from 1 with the header.
+    line = models.PositiveIntegerField()
+    name = models.CharField(max_length=1000)
+    label = models.CharField(max_length=80, blank=True)
+    group = models.CharField(max_length=80, blank=True)
+    source = models.CharField(max_length=120, blank=True)
+    licence = models.CharField(max_length=40, blank=True)
+    split = models.CharField(max_length=10, choices=Split.choices, blank=True)
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = (
+            models.UniqueConstraint(fields=["contribution", "name"], name="manifest_name_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.name}"
+
+
+class Upload(models.Model):
+    """A large file on its way in, resumable by tus. The part file's length is the offset."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    contribution = models.ForeignKey(Contribution, models.CASCADE, related_name="uploads")
+    name = models.CharField(max_length=1000)
+    size = models.BigIntegerField()
+    # Set once it is complete.
+    receipt = models.ForeignKey(Receipt, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.size} bytes"

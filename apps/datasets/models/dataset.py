@@ -12,6 +12,22 @@ from django.utils.translation import gettext_lazy as _
 
 class TaskKind(models.TextChoices):
     IMAGE_CLASSIFICATION = "image_classification", _("Image classification")
+    TEXT_CLASSIFICATION = "text_classification", _("Text classification")
+
+
+class Policy(models.TextChoices):
+    """What settles a sample."""
+
+    SINGLE = "single", _("One reviewer decides")
+    CONSENSUS = "consensus", _("Several people label it independently")
+
+
+class Support(models.TextChoices):
+    """More than this share of a sample's labels must agree. Kept as the fraction it is."""
+
+    HALF = "1/2", _("more than a half")
+    TWO_THIRDS = "2/3", _("more than two thirds")
+    THREE_QUARTERS = "3/4", _("more than three quarters")
 
 
 class Visibility(models.TextChoices):
@@ -59,6 +75,10 @@ def _new_salt() -> str:
     return secrets.token_hex(16)
 
 
+def _new_key() -> str:
+    return secrets.token_hex(32)
+
+
 class Dataset(models.Model):
     slug = models.SlugField(_("address"), max_length=60, unique=True)
     title = models.CharField(_("title"), max_length=120)
@@ -85,6 +105,26 @@ class Dataset(models.Model):
         _("test share, %"), default=10, validators=[MinValueValidator(1), MaxValueValidator(40)]
     )
     split_salt = models.CharField(max_length=32, default=_new_salt, editable=False)
+    policy = models.CharField(
+        _("review policy"), max_length=10, choices=Policy.choices, default=Policy.SINGLE
+    )
+    # With consensus: how many labels at least, how many at most before an expert decides.
+    labels_needed = models.PositiveSmallIntegerField(
+        _("labels needed"), default=2, validators=[MinValueValidator(2), MaxValueValidator(9)]
+    )
+    support = models.CharField(
+        _("agreement needed"), max_length=4, choices=Support.choices, default=Support.TWO_THIRDS
+    )
+    labels_max = models.PositiveSmallIntegerField(
+        _("labels at most"), default=5, validators=[MinValueValidator(2), MaxValueValidator(15)]
+    )
+    # Versions frozen while this is on keep the labels of their test split to themselves.
+    seals_test = models.BooleanField(_("seal the labels of the test split"), default=False)
+    seal_key = models.CharField(max_length=64, default=_new_key, editable=False)
+    unsealed_at = models.DateTimeField(null=True, editable=False)
+    # The parts of the dataset card that only people can write.
+    motivation = models.TextField(_("why it exists"), blank=True)
+    limitations = models.TextField(_("what it must not be used for"), blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
 
@@ -102,6 +142,12 @@ class Dataset(models.Model):
         return self.title
 
 
+class LabelClassQuerySet(models.QuerySet["LabelClass"]):
+    def current(self) -> "LabelClassQuerySet":
+        """Classes that a sample may get now; a merged or split one stays only for history."""
+        return self.filter(retired_at=None)
+
+
 class LabelClass(models.Model):
     """A class of the dataset. `colour` is an index into the palette of the style sheet."""
 
@@ -112,11 +158,21 @@ class LabelClass(models.Model):
     )
     key = models.CharField(_("key"), max_length=1, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
+    # Earlier names, and those of classes merged into this one: folders that claim them mean it.
+    aliases = models.JSONField(default=list, blank=True)
+    # Set by a merge or a split (see SchemaChange); a retired class takes no new samples.
+    retired_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects: ClassVar[Any] = LabelClassQuerySet.as_manager()
 
     class Meta:
         ordering = ("position", "pk")
         constraints = (
-            models.UniqueConstraint(fields=["dataset", "name"], name="class_name_once"),
+            models.UniqueConstraint(
+                fields=["dataset", "name"],
+                condition=models.Q(retired_at=None),
+                name="class_name_once",
+            ),
             models.UniqueConstraint(
                 fields=["dataset", "key"], condition=~models.Q(key=""), name="class_key_once"
             ),

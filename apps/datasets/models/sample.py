@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from apps.datasets.models.dataset import Dataset, LabelClass
+from apps.datasets.models.dataset import Dataset, LabelClass, Licence
 
 
 class Split(models.TextChoices):
@@ -18,17 +18,42 @@ class Split(models.TextChoices):
     TEST = "test", _("test")
 
 
+class Hold(models.TextChoices):
+    """Why a pending sample is kept out of the ordinary queue; the empty value: it is not."""
+
+    NONE = "", _("none")
+    EXPERT = "expert", _("people disagree: an expert decides")
+    APPEAL = "appeal", _("its rejection is appealed")
+    LOOKALIKE = "lookalike", _("looks like an image of the test split")
+    BRIDGE = "bridge", _("looks like images of two different splits")
+
+
+class Scale(models.IntegerChoices):
+    """The longer side of an image, coarsely, for filters."""
+
+    TINY = 0, _("under 64 pixels")
+    SMALL = 1, _("64 to 255 pixels")
+    MEDIUM = 2, _("256 to 1023 pixels")
+    LARGE = 3, _("1024 pixels and more")
+
+    @classmethod
+    def of(cls, width: int, height: int) -> "Scale":
+        longer = max(width, height)
+        return cls((longer >= 64) + (longer >= 256) + (longer >= 1024))
+
+
 class SampleQuerySet(models.QuerySet["Sample"]):
     def visible_to(self, user: Any) -> "SampleQuerySet":
         return self.filter(dataset__in=Dataset.objects.visible_to(user))
 
     def reviewable_by(self, user: Any) -> "SampleQuerySet":
-        """Pending ones that this member may decide about: never one's own."""
-        return self.filter(status=Sample.Status.PENDING).exclude(contributor=user)
+        """Pending ones in the ordinary queue that this member may decide about: never one's own."""
+        waiting = self.filter(status=Sample.Status.PENDING, hold=Hold.NONE)
+        return waiting.exclude(contributor=user)
 
 
 class Sample(models.Model):
-    """One decoded, cleaned image. Its bytes are in the blob store under `blob_sha256`."""
+    """One decoded, cleaned image, or one text. Its bytes are in the blob store as `blob_sha256`."""
 
     class Status(models.TextChoices):
         PENDING = "pending", _("pending")
@@ -54,18 +79,43 @@ class Sample(models.Model):
     label = models.ForeignKey(LabelClass, models.PROTECT, null=True, related_name="samples")
     # A folder's name that is no class yet: a maintainer may make it one.
     claimed_class = models.CharField(max_length=80, blank=True)
+    # Why it is kept out of the ordinary queue; only a pending sample has one.
+    hold = models.CharField(max_length=10, choices=Hold.choices, blank=True, default=Hold.NONE)
+    # Its annotations name different classes.
+    disputed = models.BooleanField(default=False)
     blob_sha256 = models.CharField(max_length=64)
-    thumbnail_sha256 = models.CharField(max_length=64)
-    pixel_sha256 = models.CharField(max_length=64)
+    # Empty for a text.
+    thumbnail_sha256 = models.CharField(max_length=64, blank=True)
+    # Of the decoded pixels, or of the normalised text: the same content in other bytes.
+    content_sha256 = models.CharField(max_length=64)
+    # PDQ, 64 hex digits: pictures that look alike have few differing bits. Empty: not computed.
+    pdq = models.CharField(max_length=64, blank=True)
     media_type = models.CharField(max_length=20)
-    width = models.PositiveIntegerField()
-    height = models.PositiveIntegerField()
+    # Pixels after orientation; null for a text.
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    scale = models.PositiveSmallIntegerField(choices=Scale.choices, null=True)
     size = models.PositiveIntegerField()
-    # What must stay on one side of the split: patient, device, scene; by default the sample itself.
+    # The beginning of a text, for lists; empty for an image.
+    excerpt = models.CharField(max_length=200, blank=True)
+    # Copied from the manifest's row or the contribution, so that lists need no join.
+    source = models.CharField(max_length=120, blank=True)
+    licence = models.CharField(max_length=40, choices=Licence.choices)
+    # What must stay on one side of the split: patient, device, scene; by default the cluster of
+    # near-duplicates, which for most samples is the sample itself.
     group = models.CharField(max_length=80)
     declared_split = models.CharField(max_length=10, choices=Split.choices, blank=True)
     # Given once, when the group first enters a version; never changed after that.
     split = models.CharField(max_length=10, choices=Split.choices, blank=True)
+    # Handed out to one member at a time, by the database's clock; `lease` names the batch.
+    leased_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    leased_until = models.DateTimeField(null=True, blank=True)
+    lease = models.UUIDField(null=True, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    # When its bytes were erased after a withdrawal.
+    erased_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
     objects: ClassVar[Any] = SampleQuerySet.as_manager()
@@ -77,11 +127,15 @@ class Sample(models.Model):
                 condition=models.Q(status__in=["approved", "pending", "rejected", "withdrawn"]),
                 name="sample_status",
             ),
+            models.CheckConstraint(
+                condition=models.Q(hold="") | models.Q(status="pending", hold__in=Hold.values),
+                name="only_pending_is_held",
+            ),
             # The same pixels twice in one dataset are a duplicate, whatever file they came in.
             models.UniqueConstraint(
-                fields=["dataset", "pixel_sha256"],
+                fields=["dataset", "content_sha256"],
                 condition=~models.Q(status="withdrawn"),
-                name="pixels_once",
+                name="content_once",
             ),
             # Sending our own cleaned bytes back decodes to other pixels than the first source did.
             models.UniqueConstraint(
@@ -91,9 +145,28 @@ class Sample(models.Model):
             ),
         )
         indexes = (
-            models.Index(fields=["dataset", "status", "label", "id"], name="samples_by_class"),
+            # The review queue, and lists by status: one class at a time in the order of arrival.
+            models.Index(fields=["dataset", "status", "hold", "label", "id"], name="samples_queue"),
+            models.Index(fields=["dataset", "status", "id"], name="samples_by_status"),
+            models.Index(fields=["dataset", "label", "id"], name="samples_by_class"),
+            models.Index(fields=["dataset", "split", "id"], name="samples_by_split"),
+            models.Index(fields=["dataset", "source", "id"], name="samples_by_source"),
+            models.Index(fields=["dataset", "contributor", "id"], name="samples_by_contributor"),
+            models.Index(fields=["dataset", "scale", "id"], name="samples_by_scale"),
+            models.Index(fields=["dataset", "id"], name="samples_of_dataset"),
+            models.Index(
+                fields=["dataset", "id"], condition=models.Q(disputed=True), name="samples_disputed"
+            ),
             models.Index(fields=["dataset", "group"], name="samples_of_group"),
             models.Index(fields=["contribution", "status"], name="samples_of_contribution"),
+            models.Index(
+                fields=["lease"], condition=~models.Q(lease=None), name="samples_of_lease"
+            ),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(status="withdrawn", erased_at=None),
+                name="samples_to_erase",
+            ),
         )
 
     def __str__(self) -> str:
@@ -109,15 +182,24 @@ class Annotation(models.Model):
         REVIEWER = "reviewer", _("reviewer")
         GOLD = "gold", pgettext_lazy("annotation", "gold")
         MODEL = "model", _("model")
+        SCHEMA = "schema", _("change of the classes")
 
     sample = models.ForeignKey(Sample, models.CASCADE, related_name="annotations")
-    label = models.ForeignKey(LabelClass, models.PROTECT, related_name="+")
+    # Null: looked at it and could not tell.
+    label = models.ForeignKey(LabelClass, models.PROTECT, null=True, related_name="+")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     role = models.CharField(max_length=10, choices=As.choices)
+    # The change of the classes that wrote it, where one did.
+    change = models.ForeignKey(
+        "datasets.SchemaChange", models.PROTECT, null=True, related_name="annotations"
+    )
+    # Annotations sent together are undone together; an undo writes the earlier label again.
+    batch = models.UUIDField(default=uuid.uuid4)
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
         ordering = ("pk",)
+        indexes = (models.Index(fields=["by", "-id"], name="annotations_of_member"),)
 
     def __str__(self) -> str:
         return f"{self.sample_id}: {self.label_id}"
@@ -132,6 +214,8 @@ class Review(models.Model):
         REJECT = "reject", _("rejected")
         SKIP = "skip", _("skipped")
         UNDO = "undo", _("undone")
+        APPEAL = "appeal", _("appealed")
+        RELEASE = "release", _("released from its hold")
 
     class Reason(models.TextChoices):
         """Why a sample is rejected; `other` needs a note."""
@@ -141,6 +225,7 @@ class Review(models.Model):
         AMBIGUOUS = "ambiguous", _("fits several classes")
         PRIVACY = "privacy", _("shows a person or private details")
         RIGHTS = "rights", _("the contributor may not share it")
+        DUPLICATE = "duplicate", _("nearly the same as another one")
         OTHER = "other", _("other")
 
     sample = models.ForeignKey(Sample, models.CASCADE, related_name="reviews")
@@ -164,3 +249,78 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sample_id}: {self.decision}"
+
+
+class Comment(models.Model):
+    """What a member says about a sample: append-only, shown with its history."""
+
+    sample = models.ForeignKey(Sample, models.CASCADE, related_name="comments")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    text = models.TextField(_("comment"), max_length=2000)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return f"{self.sample_id}: {self.text[:40]}"
+
+
+class Skip(models.Model):
+    """A member passed a sample over: it is not handed to them again for a while."""
+
+    sample = models.ForeignKey(Sample, models.CASCADE, related_name="skips")
+    member = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["sample", "member"], name="skipped_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.member_id} skipped {self.sample_id}"
+
+
+class LookBand(models.Model):
+    """One of a sample's twelve slices of its PDQ hash: an index by which look-alikes are found.
+
+    `key` is the slice's number times 2^22 plus its bits (see apps.datasets.ingest.lookalike).
+    """
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="+")
+    sample = models.ForeignKey(Sample, models.CASCADE, related_name="+")
+    key = models.IntegerField()
+
+    class Meta:
+        indexes = (models.Index(fields=["dataset", "key", "sample"], name="bands_by_key"),)
+
+    def __str__(self) -> str:
+        return f"{self.sample_id}: {self.key}"
+
+
+class Tally(models.Model):
+    """How many samples of a contribution are in each state: kept by apps.datasets.tallies.
+
+    Counts on pages are sums over these few rows, never over the samples.
+    """
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="tallies")
+    contribution = models.ForeignKey(
+        "datasets.Contribution", models.CASCADE, related_name="tallies"
+    )
+    # 0: no class yet. Not a foreign key: a null would not be unique.
+    label = models.BigIntegerField(default=0)
+    status = models.CharField(max_length=10, choices=Sample.Status.choices)
+    hold = models.CharField(max_length=10, choices=Hold.choices, blank=True)
+    number = models.BigIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["contribution", "label", "status", "hold"], name="one_tally"
+            ),
+        )
+        indexes = (models.Index(fields=["dataset", "status"], name="tallies_of_dataset"),)
+
+    def __str__(self) -> str:
+        return f"{self.contribution_id}/{self.label}/{self.status}: {self.number}"

@@ -52,6 +52,12 @@ class Version(models.Model):
     counts = models.JSONField(default=dict)
     # [{"check": code, "passed": bool, "facts": {...}}]: what the release checks found.
     checks = models.JSONField(default=list)
+    # [{"member", "samples", "corrected"}]: who brought how much of it, frozen with it.
+    credits = models.JSONField(default=list)
+    # Its test labels are sealed: only their salted hashes are in the manifest.
+    sealed = models.BooleanField(default=False)
+    # How many of its samples were withdrawn after it was frozen.
+    withdrawn = models.PositiveIntegerField(default=0)
     size = models.PositiveIntegerField(default=0)
     digest = models.CharField(max_length=64, blank=True)
     manifest_sha256 = models.CharField(max_length=64, blank=True)
@@ -108,7 +114,52 @@ class VersionSpan(models.Model):
                 fields=["sample"], condition=models.Q(last=None), name="one_open_span"
             ),
         )
-        indexes = (models.Index(fields=["dataset", "first", "last"], name="spans_of_version"),)
+        indexes = (
+            models.Index(fields=["dataset", "first", "last"], name="spans_of_version"),
+            models.Index(fields=["dataset", "last", "first"], name="spans_ended"),
+        )
 
     def __str__(self) -> str:
         return f"sample {self.sample_id} in {self.first}…{self.last or ''}"
+
+
+class Export(models.Model):
+    """A file made of a version by a worker, once, on demand."""
+
+    class Kind(models.TextChoices):
+        PARQUET = "parquet", _("Parquet, as Hugging Face datasets loads it")
+
+    class Status(models.TextChoices):
+        BUILDING = "building", _("being made")
+        READY = "ready", pgettext_lazy("export", "ready")
+        FAILED = "failed", _("failed")
+
+    MOVES: ClassVar[dict[str, frozenset[str]]] = {
+        Status.BUILDING: frozenset({Status.READY, Status.FAILED}),
+        # Made again after a withdrawal.
+        Status.READY: frozenset({Status.BUILDING}),
+        Status.FAILED: frozenset({Status.BUILDING}),
+    }
+
+    version = models.ForeignKey(Version, models.CASCADE, related_name="exports")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.BUILDING)
+    # [{"name", "sha256", "size"}]: the files of the export, each a blob.
+    files = models.JSONField(default=list)
+    done = models.PositiveIntegerField(default=0)
+    failure = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    claimed_by = models.CharField(max_length=80, blank=True)
+    claimed_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["version", "kind"], name="one_export_of_a_kind"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=["building", "failed", "ready"]),
+                name="export_status",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.kind}"

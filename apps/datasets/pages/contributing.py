@@ -43,7 +43,7 @@ def contribute(request: HttpRequest, slug: str) -> HttpResponse:
     context = frame(request, dataset, "contribute") | {
         "form": form,
         "mine": dataset.contributions.filter(member_id=request.user.pk)[:10],
-        "classes": dataset.classes.all(),
+        "classes": dataset.classes.current(),
     }
     return render(request, "datasets/contribute.html", context)
 

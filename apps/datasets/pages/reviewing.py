@@ -33,7 +33,7 @@ def review(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         return _decide(request, dataset)
     groups = review_groups(dataset, request.user)
-    classes = list(dataset.classes.all())
+    classes = list(dataset.classes.current())
     chosen = _chosen(groups, request.GET.get("label", ""), classes)
     shown: list[Any] = []
     if chosen:

@@ -35,7 +35,7 @@ def samples(request: HttpRequest, slug: str) -> HttpResponse:
         "samples": shown,
         "wanted": wanted,
         "filtered": any(wanted.values()),
-        "classes": dataset.classes.all(),
+        "classes": dataset.classes.current(),
         "statuses": Sample.Status.choices,
         "splits": Split.choices,
         "first_url": address if before else "",

@@ -6,9 +6,9 @@ from django import forms
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
+from apps.datasets import tallies
 from apps.datasets.models import Contribution, Dataset, Role
 from apps.datasets.permissions import abilities, require
-from apps.datasets.reads import to_review
 from apps.errors import RuleError
 
 # More than this is shown as "999+": nobody needs the exact length of a long queue in a tab.
@@ -32,7 +32,7 @@ def contribution_of(request: HttpRequest, uuid: str) -> Contribution:
 def frame(request: HttpRequest, dataset: Dataset, tab: str) -> dict[str, Any]:
     """The context that datasets/_layout.html needs."""
     can = abilities(request.user, dataset)
-    number = to_review(dataset, request.user)[: COUNTED + 1].count() if can["review"] else 0
+    number = sum(tallies.reviewable(dataset, request.user).values()) if can["review"] else 0
     waiting = f"{COUNTED}+" if number > COUNTED else number
     return {"dataset": dataset, "tab": tab, "can": can, "waiting": waiting}
 

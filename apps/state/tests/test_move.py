@@ -31,8 +31,9 @@ def test_moves_name_every_status_and_a_constraint_pins_them(model: Any) -> None:
         set(value)
         for constraint in model._meta.constraints
         if isinstance(constraint, CheckConstraint)
-        for name, value in getattr(constraint.condition, "children", [])
-        if name == "status__in"
+        for child in getattr(constraint.condition, "children", [])
+        if isinstance(child, tuple) and child[0] == "status__in"
+        for value in [child[1]]
     ]
     assert pinned == [values]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from apps.datasets.models import Dataset, LabelClass, Review, Sample
+from apps.datasets.models import Contribution, Dataset, LabelClass, Review, Sample
 from apps.datasets.tests.cast import make_image
 
 REVIEW = "/datasets/pets/review/"
@@ -59,6 +59,7 @@ def test_ones_own_are_never_shown(
     samples: Any, contribute: Any, chen: Any, cast: SimpleNamespace
 ) -> None:
     Sample.objects.update(contributor=cast.chen)
+    Contribution.objects.update(member=cast.chen)
 
     page = chen.get(REVIEW)
 

@@ -1,0 +1,1 @@
+"""The data side over HTTP: parse, call an action, render. One module per page package's."""

@@ -1,0 +1,1 @@
+"""How the data side looks in JSON: one module per module of the API."""

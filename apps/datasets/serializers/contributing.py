@@ -1,0 +1,73 @@
+"""Contributions, files and receipts in JSON."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.datasets.models import (
+    Contribution,
+    Dataset,
+    Licence,
+    Receipt,
+)
+from apps.datasets.reads import outcome_counts
+from apps.datasets.receipts import sentence
+
+
+class OpenContributionSerializer(serializers.Serializer[Any]):
+    licence = serializers.ChoiceField(choices=Licence.choices)
+    agreed = serializers.BooleanField()
+    source = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)  # type: ignore[assignment]
+    default_class = serializers.IntegerField(required=False, allow_null=True, default=None)
+
+
+class ContributionSerializer(serializers.ModelSerializer[Contribution]):
+    member = serializers.CharField(source="member.username", read_only=True)
+    dataset = serializers.SlugRelatedField[Dataset](slug_field="slug", read_only=True)
+    outcomes = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Contribution
+        fields = (
+            "uuid",
+            "dataset",
+            "member",
+            "status",
+            "source",
+            "licence",
+            "created_at",
+            "outcomes",
+        )
+
+    @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
+    def get_outcomes(self, contribution: Contribution) -> dict[str, int]:
+        return outcome_counts(contribution)
+
+
+class ReceiptSerializer(serializers.ModelSerializer[Receipt]):
+    reason = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Receipt
+        fields = (
+            "id",
+            "name",
+            "size",
+            "source_sha256",
+            "archive",
+            "outcome",
+            "code",
+            "reason",
+            "sample",
+        )
+
+    def get_reason(self, receipt: Receipt) -> str:
+        return sentence(receipt)
+
+
+class FileSerializer(serializers.Serializer[Any]):
+    file = serializers.FileField(allow_empty_file=True, max_length=1000)
+    name = serializers.CharField(
+        max_length=4000, required=False, help_text="with its folders: train/cat/1.jpg"
+    )

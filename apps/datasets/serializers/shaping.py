@@ -1,0 +1,82 @@
+"""Datasets, classes and people in JSON."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.datasets.models import (
+    Dataset,
+    LabelClass,
+    Membership,
+    Role,
+)
+
+
+class LabelClassSerializer(serializers.ModelSerializer[LabelClass]):
+    class Meta:
+        model = LabelClass
+        fields = ("id", "name", "colour", "key", "position")
+        read_only_fields = ("id", "position")
+        extra_kwargs = {"colour": {"required": False}, "key": {"required": False}}
+
+
+class DatasetSerializer(serializers.ModelSerializer[Dataset]):
+    classes = LabelClassSerializer(many=True, read_only=True)
+    class_names = serializers.ListField(
+        child=serializers.CharField(max_length=80), write_only=True, required=False, max_length=1000
+    )
+    slug = serializers.SlugField(max_length=60)
+
+    class Meta:
+        model = Dataset
+        fields = (
+            "slug",
+            "title",
+            "summary",
+            "guidelines",
+            "licence",
+            "agreement",
+            "task",
+            "visibility",
+            "flips_preserve_labels",
+            "validation_percent",
+            "test_percent",
+            "classes",
+            "class_names",
+            "created_at",
+        )
+        read_only_fields = ("task", "created_at")
+
+
+class DatasetUpdateSerializer(serializers.ModelSerializer[Dataset]):
+    class Meta:
+        model = Dataset
+        fields = (
+            "title",
+            "summary",
+            "guidelines",
+            "licence",
+            "agreement",
+            "visibility",
+            "flips_preserve_labels",
+            "validation_percent",
+            "test_percent",
+        )
+
+
+class NameSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=80)
+
+
+class MembershipSerializer(serializers.ModelSerializer[Membership]):
+    member = serializers.CharField(source="member.username", read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ("member", "role", "joined_at")
+
+
+class InvitationSerializer(serializers.Serializer[Any]):
+    role = serializers.ChoiceField(choices=Role.choices)
+    link = serializers.CharField(read_only=True)
+    expires_at = serializers.DateTimeField(read_only=True)

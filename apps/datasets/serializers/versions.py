@@ -1,0 +1,39 @@
+"""Versions in JSON."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.datasets.models import (
+    Dataset,
+    Version,
+)
+
+
+class FreezeSerializer(serializers.Serializer[Any]):
+    notes = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
+
+
+class VersionSerializer(serializers.ModelSerializer[Version]):
+    dataset = serializers.SlugRelatedField[Dataset](slug_field="slug", read_only=True)
+    created_by = serializers.CharField(source="created_by.username", read_only=True)
+
+    class Meta:
+        model = Version
+        fields = (
+            "dataset",
+            "number",
+            "status",
+            "notes",
+            "created_by",
+            "created_at",
+            "approved_at",
+            "classes",
+            "counts",
+            "checks",
+            "size",
+            "done",
+            "digest",
+            "manifest_sha256",
+            "failure",
+        )
