@@ -12,11 +12,12 @@ markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def to_html(text: str) -> str:
-    """Safe HTML of a Markdown text. Headings start at h3, below the page's own."""
+    """Safe HTML of a Markdown text. Its highest headings become h3, below the page's own."""
     tokens = markdown.parse(text)
-    for token in tokens:
-        if token.type in {"heading_open", "heading_close"}:
-            token.tag = "h3" if token.tag == "h1" else "h4"
+    headings = [token for token in tokens if token.type in {"heading_open", "heading_close"}]
+    highest = min((token.tag for token in headings), default="")
+    for token in headings:
+        token.tag = "h3" if token.tag == highest else "h4"
     html = markdown.renderer.render(tokens, markdown.options, {})
     return nh3.clean(
         html,
