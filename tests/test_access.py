@@ -55,6 +55,10 @@ ROUTES: dict[str, tuple[str, str]] = {
     "review_undo": ("post", "reviewer"),
     "samples": ("get", "contributor"),
     "sample": ("get", "contributor"),
+    "sample_withdraw": ("get", "own or maintainer"),
+    "contribution_withdraw": ("get", "own or maintainer"),
+    "version_tombstones": ("get", "contributor"),
+    "api_withdraw": ("post", "own or maintainer"),
     "versions": ("get", "contributor"),
     "version": ("get", "contributor"),
     "version_live": ("get", "contributor"),
@@ -121,6 +125,7 @@ BODIES: dict[str, dict[str, str]] = {
     "api_invitations": {"role": "contributor"},
     "api_job_reject": {"reason": "no"},
     "job_reject": {"reason": "no"},
+    "api_withdraw": {"why": "taken down"},
 }
 # allauth's and the admin's own routes: theirs to guard; ours is that the admin needs staff (below).
 LIBRARIES = ("account_", "mfa_", "usersessions_")
@@ -183,6 +188,8 @@ def address(name: str, place: SimpleNamespace, user: Any) -> str:
     }
     keys = {
         "sample": place.sample.pk,
+        "sample_withdraw": place.sample.pk,
+        "api_withdraw": place.sample.pk,
         "class_edit": place.label.pk,
         "role_set": place.membership.pk,
         "member_remove": place.membership.pk,

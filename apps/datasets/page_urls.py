@@ -3,7 +3,16 @@
 from django.urls import path
 from django.urls.resolvers import URLPattern
 
-from apps.datasets.pages import contributing, home, people, reviewing, samples, shaping, versions
+from apps.datasets.pages import (
+    contributing,
+    home,
+    people,
+    reviewing,
+    samples,
+    shaping,
+    versions,
+    withdrawal,
+)
 
 ONE = "datasets/<slug:slug>/"
 BATCH = "contributions/<uuid:uuid>/"
@@ -33,6 +42,9 @@ urlpatterns: list[URLPattern] = [
     path(f"{ONE}review/undo/", reviewing.review_undo, name="review_undo"),
     path(f"{ONE}samples/", samples.samples, name="samples"),
     path("samples/<int:pk>/", samples.sample, name="sample"),
+    path("samples/<int:pk>/withdraw/", withdrawal.sample_withdraw, name="sample_withdraw"),
+    path(f"{BATCH}withdraw/", withdrawal.contribution_withdraw, name="contribution_withdraw"),
+    path(f"{VERSION}tombstones.json", withdrawal.tombstones, name="version_tombstones"),
     path(f"{ONE}versions/", versions.versions, name="versions"),
     path(VERSION, versions.version, name="version"),
     path(f"{VERSION}live/", versions.version_live, name="version_live"),

@@ -4,9 +4,11 @@ from celery import shared_task
 
 from apps.datasets.actions.building import build_versions
 from apps.datasets.actions.contributing import INGEST
+from apps.datasets.actions.erasing import erase_withdrawn
 from apps.datasets.actions.freezing import FREEZE
 from apps.datasets.actions.ingesting import drain_ingest
 from apps.datasets.actions.sweeping import ring_for_waiting
+from apps.datasets.actions.withdrawing import ERASE
 from apps.state.doorbell import heard, ring
 
 DRAIN_SECONDS = 5
@@ -24,6 +26,12 @@ def ingest() -> None:
 def freeze() -> None:
     heard(FREEZE)
     build_versions()
+
+
+@shared_task(name=ERASE)
+def erase() -> None:
+    heard(ERASE)
+    erase_withdrawn()
 
 
 @shared_task

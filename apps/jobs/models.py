@@ -20,7 +20,8 @@ class TrainingJobQuerySet(models.QuerySet["TrainingJob"]):
     def in_queue_order(self) -> "TrainingJobQuerySet":
         """Queued jobs, the next one first: fair between members, then by age.
 
-        Per member and not per job, so that proposing much does not mean getting much.
+        Per member and not per job, so that proposing much does not mean getting much. A job whose
+        version lost samples is not handed out; the reconciler ends it.
         """
         busy = (
             TrainingJob.objects.filter(
@@ -33,7 +34,7 @@ class TrainingJobQuerySet(models.QuerySet["TrainingJob"]):
             .values("number")
         )
         return (
-            self.filter(status=TrainingJob.Status.QUEUED)
+            self.filter(status=TrainingJob.Status.QUEUED, version__withdrawn=0)
             .annotate(busy=models.functions.Coalesce(models.Subquery(busy), 0))
             .order_by("busy", "queued_at", "pk")
         )

@@ -60,6 +60,10 @@ SENTENCES = {
         "than the machine has. Propose it again with a smaller batch or model, or ask an operator "
         "to look at the workers."
     ),
+    "data_withdrawn": gettext_noop(
+        "Images of its version were withdrawn, so it could not be trained on them. Propose the job "
+        "again on the version's successor."
+    ),
     # what ended an attempt only; the job goes on
     "lease_expired": gettext_noop("The worker stopped answering; the job went back to the queue."),
     "killed": gettext_noop("The run was killed on its worker; the job went back to the queue."),

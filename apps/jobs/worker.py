@@ -21,6 +21,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from apps.jobs.actions import see_worker, stop_worker
+from apps.jobs.runner.copies import erase_withdrawn_copies
 from apps.jobs.runner.deathpact import die_with_parent
 from apps.jobs.runner.folder import sweep_folders
 from apps.jobs.runner.spawner import Spawner
@@ -116,6 +117,7 @@ def _beat() -> None:
     while not stopping():
         try:
             announce()
+            erase_withdrawn_copies()
         except DatabaseError:
             log.warning("could not announce this worker yet", exc_info=True)
         finally:

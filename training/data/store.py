@@ -6,10 +6,11 @@ modification time says when the pack was last wanted.
 """
 
 import fcntl
+import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,6 +49,23 @@ def evict(store: Path, limit: int) -> list[str]:
         if _remove(store, path):
             total -= weights[path]
             removed.append(path.name)
+    return removed
+
+
+def discard_versions(store: Path, digests: Collection[str]) -> list[str]:
+    """Remove every pack of these versions, used or not; names of the removed.
+
+    For data that must not be kept. A run that has such a pack mapped keeps reading what it mapped.
+    """
+    removed = []
+    for meta in store.glob("*/pack.json"):
+        try:
+            digest = json.loads(meta.read_bytes())["digest"]
+        except (OSError, ValueError, KeyError):
+            continue
+        if digest in digests:
+            discard(meta.parent)
+            removed.append(meta.parent.name)
     return removed
 
 

@@ -31,6 +31,7 @@ from apps.datasets.actions.shaping import (
     update_class,
     update_dataset,
 )
+from apps.datasets.actions.withdrawing import withdraw_contribution, withdraw_samples
 
 __all__ = [
     "Decision",
@@ -56,4 +57,6 @@ __all__ = [
     "undo_review",
     "update_class",
     "update_dataset",
+    "withdraw_contribution",
+    "withdraw_samples",
 ]

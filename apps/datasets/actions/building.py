@@ -93,6 +93,7 @@ def snapshot(version: Version) -> None:
     with transaction.atomic():
         Dataset.objects.select_for_update().get(pk=dataset.pk)
         undo_snapshot(version)
+        Version.objects.filter(pk=version.pk).update(withdrawn=0)
         _give_splits(dataset)
         open_spans = VersionSpan.objects.filter(dataset=dataset, last=None)
         still = Q(sample__status=Sample.Status.APPROVED, sample__label=F("label"))

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.datasets import staging
 from apps.datasets.actions.changing import change_samples
+from apps.datasets.actions.withdrawing import ERASE
 from apps.datasets.ingest.folders import clean_name
 from apps.datasets.models import Contribution, Dataset, LabelClass, Licence, Receipt, Role, Sample
 from apps.datasets.permissions import require
@@ -108,6 +109,7 @@ def discard_contribution(contribution: Contribution, by: Any) -> None:
         waiting = contribution.samples.filter(status=Sample.Status.PENDING)
         to = Sample.Status.WITHDRAWN
         change_samples(waiting, to=to, by=by, why="contribution discarded", withdrawn_at=Now())
+        ring(ERASE)
 
 
 def _own_and_receiving(contribution: Contribution, by: Any) -> None:

@@ -81,7 +81,16 @@ def approve_version(version: Version, by: Any) -> None:
     if version.created_by_id == by.pk and _another_maintainer(version.dataset, by):
         text = _("Whoever froze a version does not approve it alone: ask another maintainer.")
         raise forbidden("second_maintainer", text)
-    move(version, Version.Status.APPROVED, by=by, approved_by=by, approved_at=Now())
+    # What was withdrawn since the checks ran counts against it, too.
+    guard = {"withdrawn": 0}
+    if version.status == Version.Status.DRAFT and version.withdrawn:
+        raise RuleError(
+            "version_has_withdrawn",
+            _("%(count)s of its images were withdrawn since. Set it aside and freeze again.")
+            % {"count": version.withdrawn},
+            withdrawn=version.withdrawn,
+        )
+    move(version, Version.Status.APPROVED, by=by, guard=guard, approved_by=by, approved_at=Now())
     version.refresh_from_db(fields=["approved_at"])
 
 

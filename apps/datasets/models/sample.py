@@ -162,6 +162,9 @@ class Sample(models.Model):
             models.Index(
                 fields=["lease"], condition=~models.Q(lease=None), name="samples_of_lease"
             ),
+            # Erasing asks whether anybody else still uses a blob.
+            models.Index(fields=["blob_sha256"], name="samples_by_blob"),
+            models.Index(fields=["thumbnail_sha256"], name="samples_by_thumbnail"),
             models.Index(
                 fields=["id"],
                 condition=models.Q(status="withdrawn", erased_at=None),

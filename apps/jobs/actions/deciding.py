@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from apps.datasets.models import Version
 from apps.errors import RuleError, invalid
+from apps.jobs.actions.proposing import require_nothing_withdrawn
 from apps.jobs.actions.rings import TRAIN
 from apps.jobs.models import TrainingJob
 from apps.jobs.permissions import require_canceller, require_decider
@@ -21,6 +22,7 @@ def approve_job(job: TrainingJob, by: Any) -> None:
     """proposed → queued."""
     require_decider(by, job)
     _require_proposed(job)
+    require_nothing_withdrawn(job.version)
     if job.version.status != Version.Status.APPROVED:
         raise RuleError(
             "version_not_approved",

@@ -62,7 +62,8 @@ def _finish(attempt: Attempt, ending: Ending) -> None:
             raise late(attempt)
         if held.status == Attempt.Status.LEASED and ending.status == Status.SUCCEEDED:
             move(held, Attempt.Status.RUNNING)
-        _close(held, ending.status, code=ending.code, exit_code=ending.exit_code)
+        code = _cause(held.job, ending)
+        _close(held, ending.status, code=code, exit_code=ending.exit_code)
         Artifact.objects.bulk_create(
             Artifact(
                 attempt=held, role=each.role, name=each.name, sha256=each.sha256, size=each.size
@@ -73,11 +74,17 @@ def _finish(attempt: Attempt, ending: Ending) -> None:
             held.job,
             ending.status,
             guard={"attempt_number": held.number},
-            code=ending.code,
+            code=code,
             detail=ending.detail,
             result=ending.result,
             ended_at=Now(),
         )
+
+
+def _cause(job: TrainingJob, ending: Ending) -> str:
+    """A run that could not read its input after a withdrawal did nothing wrong."""
+    missing = ending.code in {"bad_input", "not_startable"} and job.version.withdrawn
+    return "data_withdrawn" if missing else ending.code
 
 
 def _close(attempt: Attempt, status: str, **fields: Any) -> None:

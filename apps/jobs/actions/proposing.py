@@ -47,6 +47,7 @@ def propose_job(version: Version, by: Any, title: str, config: dict[str, Any]) -
 
 
 def _require_trainable(version: Version) -> None:
+    require_nothing_withdrawn(version)
     if version.status == Version.Status.APPROVED:
         return
     if version.status == Version.Status.DRAFT:
@@ -62,6 +63,21 @@ def _require_trainable(version: Version) -> None:
         version=version.number,
         state=version.status,
     )
+
+
+def require_nothing_withdrawn(version: Version) -> None:
+    """Refuse a version that lost samples: their bytes are erased."""
+    if version.withdrawn:
+        raise RuleError(
+            "version_has_withdrawn",
+            _(
+                "%(count)s images of version %(number)s were withdrawn, so nothing more is trained "
+                "on it. Freeze its successor and propose the job there."
+            )
+            % {"count": version.withdrawn, "number": version.number},
+            version=version.number,
+            withdrawn=version.withdrawn,
+        )
 
 
 def read_config(config: dict[str, Any], version: Version) -> JobConfig:

@@ -15,6 +15,7 @@ from apps.errors import RuleError
 from apps.jobs.actions.ending import lose_attempt, settle_without_worker
 from apps.jobs.actions.rings import TRAIN
 from apps.jobs.models import Attempt, TrainingJob
+from apps.state.actions import move
 from apps.state.doorbell import ring
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ Status = TrainingJob.Status
 def reconcile_jobs() -> dict[str, int]:
     """One look at everything. Returns how many were found of each kind."""
     found = {"expired": _end_expired(), "unheld": _settle_unheld(), "queued": 0}
+    found["withdrawn"] = _end_withdrawn()
     found["queued"] = TrainingJob.objects.filter(status=Status.QUEUED).count()
     if found["queued"]:
         ring(TRAIN)
@@ -42,6 +44,20 @@ def _end_expired() -> int:
             log.info("%s was not lost after all: %s", attempt, error)
         else:
             log.warning("%s is lost: its lease ended", attempt)
+            ended += 1
+    return ended
+
+
+def _end_withdrawn() -> int:
+    """Jobs that wait for a version whose samples were withdrawn: their data is not there any more."""
+    ended = 0
+    waiting = [Status.PROPOSED, Status.QUEUED]
+    for job in TrainingJob.objects.filter(status__in=waiting, version__withdrawn__gt=0):
+        try:
+            move(job, Status.CANCELLED, why="withdrawn", code="data_withdrawn", ended_at=Now())
+        except RuleError as error:
+            log.info("%s was moved by somebody else: %s", job, error)
+        else:
             ended += 1
     return ended
 

@@ -21,6 +21,7 @@ from django.db.models import Q
 from apps.datasets import blobs
 from apps.datasets.models import Version, VersionSpan
 from apps.jobs.models import Attempt, TrainingJob
+from apps.jobs.runner.copies import mirror
 from training.leftovers import PIDFILE, start_time
 
 FETCHERS = 8
@@ -81,7 +82,7 @@ def blobs_root(version: Version, pulse: Callable[[], None]) -> Path:
     store = blobs.store()
     if isinstance(store, FileSystemStorage):
         return Path(store.location)
-    root = Path(settings.VAR_DIR) / "blob-mirror"
+    root = mirror()
     names = iter(_blob_names(version))
     with ThreadPoolExecutor(FETCHERS) as pool:
         while chunk := list(islice(names, CHUNK)):

@@ -21,7 +21,7 @@ def rung(monkeypatch: Any) -> list[str]:
 
 
 def test_nothing_to_do(job: TrainingJob, rung: list[str]) -> None:
-    assert actions.reconcile_jobs() == {"expired": 0, "unheld": 0, "queued": 0}
+    assert actions.reconcile_jobs() == {"expired": 0, "unheld": 0, "withdrawn": 0, "queued": 0}
     assert rung == []
     job.refresh_from_db()
     assert job.status == "proposed", "that one waits for a person"
@@ -97,3 +97,14 @@ def test_given_back_in_good_order_is_not_counted(version: Version, cast: Any) ->
         actions.lose_attempt(claim(), "released")
     job.refresh_from_db()
     assert job.status == "queued"
+
+
+def test_what_waits_for_a_version_that_lost_samples_is_ended(version: Version, cast: Any) -> None:
+    queued = make_queued(version, cast.ben, cast.ada)
+    type(queued.version).objects.filter(pk=queued.version_id).update(withdrawn=2)
+
+    assert actions.claim_job(make_worker()) is None
+    assert actions.reconcile_jobs()["withdrawn"] == 1
+
+    queued.refresh_from_db()
+    assert (queued.status, queued.code) == ("cancelled", "data_withdrawn")

@@ -1,0 +1,152 @@
+"""Withdrawal: bytes erased, versions unchanged but marked, nothing of it in a later version."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.datasets import actions, blobs
+from apps.datasets.actions.erasing import erase_withdrawn, to_erase
+from apps.datasets.actions.ingesting import drain_ingest
+from apps.datasets.media import media_url
+from apps.datasets.models import Sample
+from apps.datasets.tests.cast import make_image
+from apps.datasets.tests.test_tallies import check
+from apps.datasets.tombstones import as_json
+from apps.errors import RuleError
+
+
+@pytest.fixture
+def versions(dataset: Any, samples: list[Any], approve: Any, freeze: Any) -> list[Any]:
+    """Version 1 of samples 0 to 7, version 2 of all ten."""
+    approve(samples[:8])
+    first = freeze()
+    approve(samples[8:])
+    return [first, freeze()]
+
+
+def test_a_version_stays_and_says_what_is_gone(
+    dataset: Any, cast: Any, samples: list[Any], versions: list[Any], freeze: Any
+) -> None:
+    gone = Sample.objects.get(pk=samples[9].pk)
+
+    assert actions.withdraw_samples(dataset, cast.ben, [gone]) == 1
+
+    for version in versions:
+        before = version.digest
+        version.refresh_from_db()
+        assert version.digest == before
+    assert [version.withdrawn for version in versions] == [0, 1]
+    assert [row["sample"] for row in as_json(versions[1])["withdrawn"]] == [gone.blob_sha256]
+    assert as_json(versions[0])["withdrawn"] == []
+    successor = freeze()
+    assert successor.size == 9
+    assert successor.withdrawn == 0
+    assert not successor.failure
+    check()
+
+
+def test_the_bytes_are_erased_unless_somebody_else_has_them(
+    dataset: Any, cast: Any, samples: list[Any]
+) -> None:
+    other = actions.create_dataset(cast.ben, title="O", slug="o", licence="CC-BY-4.0")
+    batch = actions.open_contribution(other, cast.ben, licence="CC-BY-4.0", agreed=True)
+    actions.receive_file(batch, cast.ben, name="cat/0.png", chunks=[make_image(0)])
+    actions.finish_contribution(batch, cast.ben)
+    drain_ingest()
+
+    actions.withdraw_samples(dataset, cast.ben, samples[:2])
+
+    assert erase_withdrawn() == 2
+    assert blobs.exists(samples[0].blob_sha256)  # the other dataset has the same picture
+    assert not blobs.exists(samples[1].blob_sha256)
+    assert erase_withdrawn() == 0
+    assert not to_erase().exists()
+
+
+def test_an_eraser_that_died_half_way_is_repeated(cast: Any, samples: list[Any]) -> None:
+    dataset = samples[0].dataset
+    actions.withdraw_samples(dataset, cast.ben, samples[:2])
+    blobs.erase(samples[0].blob_sha256)  # as far as the one before came
+
+    assert erase_withdrawn() == 2
+    assert not blobs.exists(samples[1].blob_sha256)
+
+
+def test_a_discarded_batch_is_erased_too(cast: Any, contribute: Any) -> None:
+    batch = contribute({"cat/7.png": make_image(77)})
+    name = batch.samples.get().blob_sha256
+
+    actions.discard_contribution(batch, cast.ben)
+    erase_withdrawn()
+
+    assert not blobs.exists(name)
+    check()
+
+
+def test_who_may(dataset: Any, cast: Any, samples: list[Any]) -> None:
+    for person in (cast.chen, cast.dana):
+        with pytest.raises(RuleError) as refusal:
+            actions.withdraw_samples(dataset, person, samples[:1], "because")
+        assert refusal.value.code == "role_required"
+    with pytest.raises(RuleError) as refusal:
+        actions.withdraw_samples(dataset, cast.ada, samples[:1])
+    assert refusal.value.code == "reason_required"
+    assert actions.withdraw_samples(dataset, cast.ada, samples[:1], "a face") == 1
+    assert actions.withdraw_samples(dataset, cast.ben, samples[:1]) == 0  # already
+
+
+def test_a_whole_contribution(dataset: Any, cast: Any, samples: list[Any], versions: Any) -> None:
+    contribution = samples[0].contribution
+
+    assert actions.withdraw_contribution(contribution, cast.ben) == 10
+
+    assert [type(each).objects.get(pk=each.pk).withdrawn for each in versions] == [8, 10]
+    assert not Sample.objects.exclude(status="withdrawn").exists()
+    check()
+
+
+def test_a_draft_that_lost_samples_is_not_approved(
+    dataset: Any, cast: Any, samples: list[Any], versions: list[Any]
+) -> None:
+    draft = versions[1]
+    type(draft).objects.filter(pk=draft.pk).update(checks=[])
+    draft.refresh_from_db()
+    actions.withdraw_samples(dataset, cast.ben, [Sample.objects.get(pk=samples[0].pk)])
+
+    with pytest.raises(RuleError):  # a stale object, too
+        actions.approve_version(draft, cast.ada)
+    draft.refresh_from_db()
+    with pytest.raises(RuleError) as refusal:
+        actions.approve_version(draft, cast.ada)
+    assert refusal.value.code == "version_has_withdrawn"
+
+
+def test_the_image_is_gone_for_everybody(
+    dataset: Any, cast: Any, samples: list[Any], browser_of: Any
+) -> None:
+    client: Client = browser_of(cast.ben)
+    page = client.get(f"/samples/{samples[0].pk}/withdraw/")
+    assert "cannot be undone" in page.content.decode()
+    client.post(f"/samples/{samples[0].pk}/withdraw/", {"why": "a mistake"})
+
+    answer = browser_of(cast.ada).get(media_url(samples[0], "image", cast.ada))
+
+    assert answer.status_code == 410
+    assert "a mistake" in client.get(f"/samples/{samples[0].pk}/").content.decode()
+
+
+def test_the_list_is_public_where_the_version_is(
+    dataset: Any, cast: Any, samples: list[Any], versions: Any
+) -> None:
+    actions.update_dataset(dataset, cast.ada, visibility="public")
+    actions.withdraw_samples(dataset, cast.ben, [Sample.objects.get(pk=samples[0].pk)])
+
+    answer = Client().get("/datasets/pets/versions/2/tombstones.json")
+
+    assert answer.json()["withdrawn"][0]["sample"] == samples[0].blob_sha256
+    assert answer.json()["digest"] == versions[1].digest
+    again = Client().get(
+        "/datasets/pets/versions/2/tombstones.json", headers={"If-None-Match": answer["ETag"]}
+    )
+    assert again.status_code == 304
