@@ -53,6 +53,8 @@ ROUTES: dict[str, tuple[str, str]] = {
     "contribution_discard": ("post", "own"),
     "review": ("get", "reviewer"),
     "review_undo": ("post", "reviewer"),
+    "lookalikes": ("get", "reviewer"),
+    "api_lookalike": ("post", "reviewer"),
     "samples": ("get", "contributor"),
     "sample": ("get", "contributor"),
     "sample_withdraw": ("get", "own or maintainer"),
@@ -126,6 +128,7 @@ BODIES: dict[str, dict[str, str]] = {
     "api_job_reject": {"reason": "no"},
     "job_reject": {"reason": "no"},
     "api_withdraw": {"why": "taken down"},
+    "api_lookalike": {"verdict": "apart"},
 }
 # allauth's and the admin's own routes: theirs to guard; ours is that the admin needs staff (below).
 LIBRARIES = ("account_", "mfa_", "usersessions_")
@@ -190,6 +193,7 @@ def address(name: str, place: SimpleNamespace, user: Any) -> str:
         "sample": place.sample.pk,
         "sample_withdraw": place.sample.pk,
         "api_withdraw": place.sample.pk,
+        "api_lookalike": place.sample.pk,
         "class_edit": place.label.pk,
         "role_set": place.membership.pk,
         "member_remove": place.membership.pk,

@@ -6,6 +6,7 @@ from django.urls.resolvers import URLPattern
 from apps.datasets.pages import (
     contributing,
     home,
+    lookalikes,
     people,
     reviewing,
     samples,
@@ -40,6 +41,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{BATCH}discard/", contributing.contribution_discard, name="contribution_discard"),
     path(f"{ONE}review/", reviewing.review, name="review"),
     path(f"{ONE}review/undo/", reviewing.review_undo, name="review_undo"),
+    path(f"{ONE}lookalikes/", lookalikes.lookalikes, name="lookalikes"),
     path(f"{ONE}samples/", samples.samples, name="samples"),
     path("samples/<int:pk>/", samples.sample, name="sample"),
     path("samples/<int:pk>/withdraw/", withdrawal.sample_withdraw, name="sample_withdraw"),

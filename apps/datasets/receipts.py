@@ -53,6 +53,17 @@ SENTENCES = {
     "crashed_ingest": gettext_lazy(
         "Reading this file broke our worker three times, so it was set aside. Tell the operator."
     ),
+    "lookalike": gettext_lazy(
+        "It looks like image %(lookalike_of)s, so both stay in the same split."
+    ),
+    "held_lookalike": gettext_lazy(
+        "It looks like image %(lookalike_of)s of the test split. A reviewer compares the two before "
+        "it can be used."
+    ),
+    "held_bridge": gettext_lazy(
+        "It looks like images of two different splits, image %(lookalike_of)s among them. A reviewer "
+        "compares them before it can be used."
+    ),
     "discarded": gettext_lazy("The contribution was discarded before this file was read."),
     "lost_upload": gettext_lazy("The file was lost before it was read. Send it again."),
 }
@@ -69,9 +80,15 @@ def sentence(receipt: Receipt) -> str:
     """Why this outcome, in the reader's language; empty for a plain acceptance."""
     outcomes = Receipt.Outcome
     if receipt.outcome == outcomes.FIXED:
-        return ", ".join(str(FIXES[fix]) for fix in receipt.facts.get("fixes", []))
+        fixes = receipt.facts.get("fixes", [])
+        fixed = str(_(", ")).join(str(FIXES[fix]) for fix in fixes)
+        return " · ".join(filter(None, (fixed, _why(receipt))))
     if receipt.outcome == outcomes.UNPACKED:
         return _("%(count)s files found inside.") % {"count": receipt.facts.get("files", 0)}
+    return _why(receipt)
+
+
+def _why(receipt: Receipt) -> str:
     if receipt.code not in SENTENCES:
         return ""
     return str(SENTENCES[receipt.code]) % _facts(receipt.facts)
@@ -79,7 +96,14 @@ def sentence(receipt: Receipt) -> str:
 
 def _facts(facts: dict[str, Any]) -> dict[str, Any]:
     limit = facts.get("limit", 0)
-    return {"found": "", "width": "", "height": "", "frames": "", "limit": limit} | {
+    return {
+        "lookalike_of": "",
+        "found": "",
+        "width": "",
+        "height": "",
+        "frames": "",
+        "limit": limit,
+    } | {
         **facts,
         "size": filesizeformat(limit),
     }

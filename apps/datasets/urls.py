@@ -3,7 +3,15 @@
 from django.urls import path
 
 from apps.datasets import downloads
-from apps.datasets.api import contributing, reviewing, samples, shaping, versions, withdrawal
+from apps.datasets.api import (
+    contributing,
+    lookalikes,
+    reviewing,
+    samples,
+    shaping,
+    versions,
+    withdrawal,
+)
 from apps.datasets.page_urls import urlpatterns as pages
 
 API = "api/datasets/<slug:slug>/"
@@ -32,6 +40,7 @@ urlpatterns = [
     path(f"{API}samples/", samples.Samples.as_view(), name="api_samples"),
     path(f"{API}reviews/", reviewing.Reviewable.as_view(), name="api_reviews"),
     path(f"{API}reviews/undo/", reviewing.Undo.as_view(), name="api_undo"),
+    path("api/samples/<int:pk>/lookalike/", lookalikes.Lookalike.as_view(), name="api_lookalike"),
     path("api/samples/<int:pk>/withdraw/", withdrawal.Withdraw.as_view(), name="api_withdraw"),
     path(f"{API}versions/", versions.Versions.as_view(), name="api_versions"),
     path(f"{API}versions/<int:number>/", versions.OneVersion.as_view(), name="api_version"),

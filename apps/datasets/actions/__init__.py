@@ -15,6 +15,7 @@ from apps.datasets.actions.freezing import (
     freeze_version,
     retire_version,
 )
+from apps.datasets.actions.holding import release_lookalike
 from apps.datasets.actions.people import (
     accept_invitation,
     find_invitation,
@@ -49,6 +50,7 @@ __all__ = [
     "invite",
     "open_contribution",
     "receive_file",
+    "release_lookalike",
     "remove_member",
     "retire_version",
     "review_samples",

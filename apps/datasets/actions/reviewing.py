@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from apps.datasets.actions.changing import change_samples
+from apps.datasets.actions.holding import HELD
 from apps.datasets.models import Annotation, Dataset, LabelClass, Review, Role, Sample
 from apps.datasets.permissions import require
 from apps.errors import RuleError, invalid
@@ -73,6 +74,9 @@ def _refusal(
     if sample.status != Sample.Status.PENDING:
         text = _("It is %(status)s already.") % {"status": sample.get_status_display()}
         return _no("already_decided", text)
+    if sample.hold in HELD:
+        text = _("It is held back as a look-alike: compare it on the page of look-alikes first.")
+        return _no("held", text)
     if each.decision == Say.ACCEPT:
         text = _("It has no class yet: pick one to fix & accept it.")
         return None if sample.label_id else _no("needs_class", text)

@@ -9,9 +9,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from apps.datasets import blobs, staging
+from apps.datasets.actions.placing import Placed, place_newcomers
 from apps.datasets.ingest.folders import Claims, class_key, folder_claims
 from apps.datasets.ingest.image import CleanImage, clean_image
-from apps.datasets.models import Annotation, LabelClass, Receipt, Sample, Scale
+from apps.datasets.lookalikes import index_looks
+from apps.datasets.models import Annotation, Dataset, LabelClass, Receipt, Sample, Scale
 from apps.datasets.tallies import count_new
 
 log = logging.getLogger(__name__)
@@ -63,6 +65,8 @@ def take_images(taken: list[Taken]) -> None:
 
 
 def _write(dataset_id: int, taken: list[Taken]) -> None:
+    # One writer at a time per dataset: look-alikes that arrive together must see each other.
+    Dataset.objects.select_for_update().get(pk=dataset_id)
     ours = _still_claimed(taken)
     twins = _Twins(dataset_id, ours)
     classes = _Classes(dataset_id)
@@ -74,6 +78,7 @@ def _write(dataset_id: int, taken: list[Taken]) -> None:
             twins.add(each, sample)
             fresh.append((each, sample))
         _fill(each, sample, duplicate=twin is not None)
+    placed = place_newcomers(dataset_id, [sample for _each, sample in fresh])
     created = Sample.objects.bulk_create(sample for _each, sample in fresh)
     Annotation.objects.bulk_create(
         Annotation(
@@ -85,6 +90,9 @@ def _write(dataset_id: int, taken: list[Taken]) -> None:
         for _each, sample in fresh
         if sample.label_id
     )
+    index_looks(created)
+    for (each, _new), where in zip(fresh, placed, strict=True):
+        _tell(each.receipt, where)
     for each in ours:  # bulk_update's CASE costs more than these single statements
         each.receipt.save(update_fields=["outcome", "code", "facts", "sample"])
     count_new(dataset_id, created)
@@ -156,6 +164,7 @@ def _sample(each: Taken, classes: _Classes) -> Sample:
         size=each.size,
         source=contribution.source,
         licence=contribution.licence,
+        pdq=each.image.pdq,
         group=each.image.content_sha256[:32],
         declared_split=each.claims.split,
     )
@@ -169,3 +178,10 @@ def _fill(each: Taken, sample: Sample, *, duplicate: bool) -> None:
     else:
         receipt.outcome = Outcome.FIXED if each.image.fixes else Outcome.ACCEPTED
         receipt.code, receipt.facts = "", {"fixes": each.image.fixes}
+
+
+def _tell(receipt: Receipt, where: Placed) -> None:
+    """The receipt of a sample that resembles another says which, and whether it waits for that."""
+    if where.like is not None:
+        receipt.code = f"held_{where.sample.hold}" if where.sample.hold else "lookalike"
+        receipt.facts = receipt.facts | {"lookalike_of": where.like, "distance": where.bits}

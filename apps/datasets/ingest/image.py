@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
+from apps.datasets.ingest.lookalike import pdq_of
 from apps.datasets.ingest.refusal import Refused
 
 THUMBNAIL_SIDE = 256
@@ -55,6 +56,7 @@ class CleanImage:
     width: int  # pixels, after orientation
     height: int
     content_sha256: str
+    pdq: str = ""  # perceptual hash, 64 hex digits; empty where it would say nothing
     fixes: list[str] = field(default_factory=list)
 
     def without_bytes(self) -> "CleanImage":
@@ -91,13 +93,15 @@ def _clean(data: bytes, kind: str, max_pixels: int) -> CleanImage:
     if image.mode != opened.mode:
         fixes.append("converted")
         quantisation = {}
+    small = _small(image)
     return CleanImage(
         data=_encode(_fresh(image), kind, quantisation),
-        thumbnail=_thumbnail(image),
+        thumbnail=_save(small, "JPEG", quality=82) if small else None,
         media_type=MEDIA_TYPES[kind],
         width=image.width,
         height=image.height,
         content_sha256=_content_sha256(image),
+        pdq=pdq_of(small or image),
         fixes=fixes,
     )
 
@@ -206,12 +210,13 @@ def _save(image: Image.Image, kind: str, **options: Any) -> bytes:
     return out.getvalue()
 
 
-def _thumbnail(image: Image.Image) -> bytes | None:
+def _small(image: Image.Image) -> Image.Image | None:
+    """The thumbnail's picture; None for an image that is small enough itself."""
     if max(image.size) <= THUMBNAIL_SIDE:
         return None
     small = image.copy() if image.mode != "RGBA" else _on_white(image)
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    return _save(small, "JPEG", quality=82)
+    return small
 
 
 def _on_white(image: Image.Image) -> Image.Image:

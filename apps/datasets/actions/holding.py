@@ -1,0 +1,77 @@
+"""Look-alikes that ingest held back: a reviewer compares them and decides where they belong."""
+
+import uuid
+from typing import Any
+
+from django.db import models, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.datasets.actions.changing import change_samples
+from apps.datasets.lookalikes import resembles
+from apps.datasets.models import Dataset, Hold, Review, Role, Sample
+from apps.datasets.permissions import require
+from apps.errors import RuleError, forbidden, invalid
+
+HELD = frozenset({Hold.LOOKALIKE, Hold.BRIDGE})
+
+
+class Verdict(models.TextChoices):
+    SAME = "same", gettext_lazy("The same picture: reject it")
+    TOGETHER = "together", gettext_lazy("Keep it, in the test split with the other")
+    APART = "apart", gettext_lazy("A different picture: keep it apart")
+
+
+def release_lookalike(sample: Sample, by: Any, verdict: str) -> None:
+    """End a look-alike's hold: rejected as a duplicate, joined to its double's group, or set apart.
+
+    `together` is for look-alikes of the test split only: what resembles two splits fits in neither.
+    """
+    require(by, sample.dataset, Role.REVIEWER)
+    _check(sample, by, verdict)
+    with transaction.atomic():
+        Dataset.objects.select_for_update().get(pk=sample.dataset_id)
+        before = sample.label_id
+        if verdict == Verdict.SAME:
+            reason = Review.Reason.DUPLICATE
+            to = Sample.Status.REJECTED
+            won = change_samples([sample], to=to, by=by, why=reason, hold=Hold.NONE)
+            decision = Review.Decision.REJECT
+        else:
+            group = _group(sample) if verdict == Verdict.TOGETHER else sample.group
+            won = change_samples([sample], hold=Hold.NONE, group=group)
+            reason, decision = "", Review.Decision.RELEASE
+        if not won:
+            raise RuleError("lost_race", _("Somebody else decided about it. Reload the page."))
+        Review.objects.create(
+            sample=sample,
+            by=by,
+            decision=decision,
+            label_id=before,
+            label_before_id=before,
+            reason=reason,
+            note=str(verdict),
+            batch=uuid.uuid4(),
+        )
+
+
+def _check(sample: Sample, by: Any, verdict: str) -> None:
+    if verdict not in Verdict.values:
+        raise invalid("unknown_verdict", _("Say same, together or apart."), field="verdict")
+    if sample.contributor_id == by.pk:
+        raise forbidden("own_sample", _("Nobody reviews their own contribution."))
+    if sample.status != Sample.Status.PENDING or sample.hold not in HELD:
+        text = _("It is not held back as a look-alike (any more). Reload the page.")
+        raise RuleError("not_held", text, hold=sample.hold, status_found=str(sample.status))
+    if verdict == Verdict.TOGETHER and sample.hold == Hold.BRIDGE:
+        text = _("It resembles two splits, so it can be with neither. Reject it or keep it apart.")
+        raise RuleError("bridges_splits", text)
+
+
+def _group(sample: Sample) -> str:
+    """The group of its nearest double in the test split."""
+    doubles = [each for each in resembles(sample) if each.split == "test"]
+    if not doubles:
+        text = _("Its double is gone: it was withdrawn. Keep it apart instead.")
+        raise RuleError("double_gone", text)
+    return min(doubles, key=lambda each: (each.distance, each.sample)).group

@@ -1,0 +1,65 @@
+"""Pictures that look alike: PDQ, a 256-bit perceptual hash, and the slices by which it is indexed.
+
+Source of the hash: "The TMK+PDQF Video-Hashing Algorithm and the PDQ Image-Hashing Algorithm"
+(Facebook, 2019). Re-encoded and resized copies differ by a few bits, unrelated pictures by about 128.
+
+Two hashes of at most 23 differing bits, cut into twelve slices, have a slice that differs by one bit
+at most (23 < 2 × 12). So the slices of a picture and their one-bit neighbours find every look-alike.
+"""
+
+from PIL import Image
+
+MAX_DISTANCE = 23
+# PDQ looks at 64×64 points: a smaller picture has none of the detail that it compares.
+MIN_SIDE = 64
+# PDQ's own measure of how much there is to compare, 0 to 100; its authors discard below 50.
+MIN_QUALITY = 50
+# Hashed at this size: the hash of the whole picture differs by few bits and costs twenty times more.
+SIDE = 128
+# Bits of each slice: 8 × 21 + 4 × 22 = 256.
+WIDTHS = (21,) * 8 + (22,) * 4
+SLICE = 22  # bits kept free for a slice's value in its key
+
+
+def pdq_of(image: Image.Image) -> str:
+    """64 hex digits; empty for a picture that is too small or too plain to be compared."""
+    if min(image.size) < MIN_SIDE:
+        return ""
+    # Only the ingest worker decodes images; the web process must not load numpy.
+    import numpy as np  # noqa: PLC0415
+    import pdqhash  # noqa: PLC0415
+
+    small = image.copy() if image.mode == "RGB" else image.convert("RGB")
+    small.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    bits, quality = pdqhash.compute(np.asarray(small))
+    if quality < MIN_QUALITY:
+        return ""
+    return np.packbits(bits.astype(np.uint8)).tobytes().hex()
+
+
+def distance(one: str, other: str) -> int:
+    """Differing bits of two hashes."""
+    return (int(one, 16) ^ int(other, 16)).bit_count()
+
+
+def band_keys(pdq: str) -> list[int]:
+    """The index keys of a hash: the number of each slice and its bits."""
+    return [number << SLICE | value for number, value in enumerate(_slices(pdq))]
+
+
+def probe_keys(pdq: str) -> list[int]:
+    """The keys under which every look-alike within MAX_DISTANCE has at least one entry."""
+    keys = []
+    for number, (value, width) in enumerate(zip(_slices(pdq), WIDTHS, strict=True)):
+        base = number << SLICE
+        keys.append(base | value)
+        keys += [base | value ^ (1 << bit) for bit in range(width)]
+    return keys
+
+
+def _slices(pdq: str) -> list[int]:
+    rest, values = int(pdq, 16), []
+    for width in WIDTHS:
+        values.append(rest & ((1 << width) - 1))
+        rest >>= width
+    return values

@@ -1,0 +1,64 @@
+"""Finding look-alikes in a dataset: one query for a whole batch, by index, never by scanning."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from apps.datasets.grouping import Alike
+from apps.datasets.ingest.lookalike import MAX_DISTANCE, band_keys, distance, probe_keys
+from apps.datasets.models import LookBand, Sample
+
+
+class Look(NamedTuple):
+    sample: int
+    pdq: str
+    group: str
+
+
+def candidates(dataset_id: int, hashes: Iterable[str]) -> list[Look]:
+    """Live samples that may look like one of these; `alike` keeps those that do."""
+    keys = {key for pdq in hashes if pdq for key in probe_keys(pdq)}
+    if not keys:
+        return []
+    bands = LookBand.objects.filter(dataset=dataset_id, key__in=keys).values("sample")
+    rows = Sample.objects.filter(pk__in=bands).exclude(status=Sample.Status.WITHDRAWN)
+    return [Look(*row) for row in rows.values_list("pk", "pdq", "group") if row[1]]
+
+
+def splits_of(dataset_id: int, groups: Iterable[str]) -> dict[str, str]:
+    """{group: split} of those groups that have one."""
+    named = set(groups)
+    if not named:
+        return {}
+    rows = Sample.objects.filter(dataset=dataset_id, group__in=named).exclude(split="")
+    return dict(rows.order_by().values_list("group", "split").distinct())
+
+
+def alike(pdq: str, looks: Iterable[Look], splits: dict[str, str]) -> list[Alike]:
+    """Those of `looks` that resemble `pdq`."""
+    if not pdq:
+        return []
+    measured = ((look, distance(pdq, look.pdq)) for look in looks)
+    return [
+        Alike(look.sample, look.group, splits.get(look.group, ""), bits)
+        for look, bits in measured
+        if bits <= MAX_DISTANCE
+    ]
+
+
+def index_looks(samples: Iterable[Sample]) -> None:
+    """Make new samples findable."""
+    LookBand.objects.bulk_create(
+        LookBand(dataset_id=sample.dataset_id, sample=sample, key=key)
+        for sample in samples
+        if sample.pdq
+        for key in band_keys(sample.pdq)
+    )
+
+
+def resembles(sample: Sample) -> list[Alike]:
+    """What a stored sample resembles, the nearest first."""
+    looks = [
+        look for look in candidates(sample.dataset_id, [sample.pdq]) if look.sample != sample.pk
+    ]
+    splits = splits_of(sample.dataset_id, (look.group for look in looks))
+    return sorted(alike(sample.pdq, looks, splits), key=lambda each: (each.distance, each.sample))

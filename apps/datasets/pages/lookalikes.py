@@ -1,0 +1,65 @@
+"""Look-alikes side by side: those that ingest held back, and the groups of near-duplicates."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+
+from apps.datasets import actions
+from apps.datasets.actions.holding import HELD, Verdict
+from apps.datasets.lookalikes import resembles
+from apps.datasets.models import Dataset, Hold, Role, Sample
+from apps.datasets.pages.samples import _number
+from apps.datasets.pages.scope import dataset_of, frame
+from apps.datasets.permissions import require
+
+SHOWN = 12
+DOUBLES = 3
+
+
+@login_required
+def lookalikes(request: HttpRequest, slug: str) -> HttpResponse:
+    dataset = dataset_of(request, slug)
+    require(request.user, dataset, Role.REVIEWER)
+    if request.method == "POST":
+        return _decide(request, dataset)
+    held = dataset.samples.filter(status=Sample.Status.PENDING, hold__in=HELD)
+    after = request.GET.get("after", "0")
+    page = held.filter(pk__gt=_number(after)).select_related("label", "contributor")
+    shown = list(page.order_by("pk")[: SHOWN + 1])
+    more, shown = len(shown) > SHOWN, shown[:SHOWN]
+    context = frame(request, dataset, "review") | {
+        "pairs": [_pair(request, each) for each in shown],
+        "first_url": "?" if after != "0" else "",
+        "next_url": f"?after={shown[-1].pk}" if more else "",
+    }
+    return render(request, "datasets/lookalikes.html", context)
+
+
+def _pair(request: HttpRequest, sample: Sample) -> dict[str, Any]:
+    """A held sample, its nearest doubles, and what may be said about it."""
+    alike = resembles(sample)[:DOUBLES]
+    doubles = Sample.objects.select_related("label", "contributor").in_bulk(
+        [each.sample for each in alike]
+    )
+    verdicts = [
+        (value, label)
+        for value, label in Verdict.choices
+        if value != Verdict.TOGETHER or sample.hold == Hold.LOOKALIKE
+    ]
+    return {
+        "sample": sample,
+        "doubles": [(doubles[each.sample], each) for each in alike],
+        "verdicts": verdicts,
+        "own": sample.contributor_id == request.user.pk,
+    }
+
+
+def _decide(request: HttpRequest, dataset: Dataset) -> HttpResponse:
+    sample = get_object_or_404(dataset.samples, pk=_number(request.POST.get("sample", "")))
+    actions.release_lookalike(sample, request.user, request.POST.get("verdict", ""))
+    messages.success(request, _("Decided. It is in its history."))
+    return redirect("lookalikes", dataset.slug)

@@ -1,0 +1,223 @@
+"""Look-alikes: found by index, grouped, never on both sides of a split, held where they would be."""
+
+import io
+import random
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageFilter
+
+from apps.datasets import actions
+from apps.datasets.grouping import Alike, place
+from apps.datasets.ingest.lookalike import MAX_DISTANCE, band_keys, distance, pdq_of, probe_keys
+from apps.datasets.lookalikes import candidates
+from apps.datasets.models import LookBand, Receipt, Sample
+from apps.datasets.receipts import sentence
+from apps.datasets.tests.cast import outcomes
+from apps.datasets.tests.test_tallies import check
+from apps.errors import RuleError
+
+HASH = st.integers(0, 2**256 - 1)
+
+
+def picture(seed: int) -> Image.Image:
+    noise = random.Random(seed).randbytes(24 * 18 * 3)
+    image = Image.frombytes("RGB", (24, 18), noise).resize((320, 240), Image.Resampling.BICUBIC)
+    return image.filter(ImageFilter.GaussianBlur(2))
+
+
+def jpeg(image: Image.Image, quality: int = 90) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+def copy_of(seed: int, scale: float = 0.9, quality: int = 70) -> bytes:
+    image = picture(seed)
+    size = (int(image.width * scale), int(image.height * scale))
+    return jpeg(image.resize(size), quality)
+
+
+@given(HASH, st.sets(st.integers(0, 255), max_size=MAX_DISTANCE))
+def test_whatever_differs_by_23_bits_is_found(hashed: int, flipped: set[int]) -> None:
+    other = hashed
+    for bit in flipped:
+        other ^= 1 << bit
+    one, two = f"{hashed:064x}", f"{other:064x}"
+    assert distance(one, two) == len(flipped)
+    assert set(probe_keys(one)) & set(band_keys(two))
+    assert len(band_keys(one)) == 12
+    assert max(probe_keys(one)) < 2**31  # fits an integer column
+
+
+ALIKE = st.builds(
+    Alike,
+    sample=st.integers(1, 50),
+    group=st.sampled_from("abcdef"),
+    split=st.just(""),
+    distance=st.integers(0, 23),
+)
+
+
+@given(st.lists(ALIKE, max_size=6), st.dictionaries(st.sampled_from("abcdefo"), st.sampled_from(["train", "validation", "test"])))  # fmt: skip
+def test_a_placing_never_brings_two_splits_together(
+    found: list[Alike], splits: dict[str, str]
+) -> None:
+    alike = [each._replace(split=splits.get(each.group, "")) for each in found]
+    placing = place("o", alike, splits.get("o", ""))
+    together = {placing.group} | placing.merged
+    assert len({splits[group] for group in together if group in splits}) <= 1
+    assert not placing.merged & splits.keys(), "a group with a split never merges into another"
+    if placing.hold:
+        assert placing.group == "o"
+        assert not placing.merged
+    reordered = place("o", list(reversed(alike)), splits.get("o", ""))
+    assert reordered == placing
+
+
+def test_a_copy_in_other_bytes_joins_its_group(contribute: Any) -> None:
+    first = contribute({"cat/1.jpg": jpeg(picture(1)), "cat/2.jpg": jpeg(picture(2))})
+    batch = contribute({"cat/copy.jpg": copy_of(1)})
+
+    original = first.samples.order_by("pk")[0]
+    copy = batch.samples.get()
+    assert copy.group == original.group
+    assert copy.hold == ""
+    assert first.samples.order_by("pk")[1].group != original.group
+    receipt = Receipt.objects.get(contribution=batch)
+    assert receipt.facts["lookalike_of"] == original.pk
+    assert f"image {original.pk}" in sentence(receipt)
+    check()
+
+
+def test_look_alikes_that_arrive_together_are_one_group(contribute: Any) -> None:
+    batch = contribute({f"cat/{n}.jpg": copy_of(5, 1 - n / 20) for n in range(4)})
+    assert batch.samples.values("group").distinct().count() == 1
+
+
+def test_small_and_plain_pictures_are_not_compared(contribute: Any) -> None:
+    flat = [jpeg(Image.new("RGB", (200, 200), colour)) for colour in ("#888", "#898989")]
+    tiny = [jpeg(picture(n).resize((63, 63))) for n in (1, 1)]
+    contribute({f"cat/{n}.jpg": data for n, data in enumerate([*flat, *tiny])})
+    assert pdq_of(picture(1).resize((63, 64))) == ""
+    assert pdq_of(picture(1).resize((64, 64))) != ""
+    assert not LookBand.objects.exists()
+
+
+@pytest.fixture
+def frozen(dataset: Any, cast: Any, contribute: Any, approve: Any, freeze: Any) -> dict[str, Any]:
+    """One picture in each split, by declaration."""
+    seeds = {"train": 11, "val": 12, "test": 13}
+    batch = contribute({f"{name}/cat/1.jpg": jpeg(picture(n)) for name, n in seeds.items()})
+    approve(list(batch.samples.all()))
+    assert not freeze().failure
+    return {sample.split: sample for sample in batch.samples.all()}
+
+
+def test_a_look_alike_of_the_test_split_is_held(
+    dataset: Any, cast: Any, contribute: Any, frozen: Any
+) -> None:
+    batch = contribute({"cat/copy.jpg": copy_of(13)})
+    copy = batch.samples.get()
+
+    assert copy.hold == "lookalike"
+    assert outcomes(batch) == {"cat/copy.jpg": "held_lookalike"}
+    refused = actions.review_samples(
+        dataset, cast.chen, [actions.Decision(copy.pk, "accept")]
+    ).refused
+    assert [each["code"] for each in refused] == ["held"]
+    check()
+
+
+def test_a_look_alike_of_train_goes_to_train(
+    contribute: Any, frozen: Any, approve: Any, freeze: Any
+) -> None:
+    batch = contribute({"test/cat/copy.jpg": copy_of(11)})  # whatever its folder declares
+    approve(list(batch.samples.all()))
+    version = freeze()
+    assert batch.samples.get().split == "train"
+    assert version.counts == {"cat": {"train": 2, "validation": 1, "test": 1}}
+    leak = next(each for each in version.checks if each["check"] == "no_split_leak")
+    assert leak["passed"]
+
+
+def test_what_would_bridge_two_splits_is_held(contribute: Any, frozen: Any) -> None:
+    hashes = sorted(frozen.values(), key=lambda each: each.split)
+    # No picture resembles both: give the train one and the validation one the same look.
+    train, validation = frozen["train"], frozen["validation"]
+    Sample.objects.filter(pk=validation.pk).update(pdq=train.pdq)
+    LookBand.objects.filter(sample=validation).delete()
+    keys = band_keys(train.pdq)
+    LookBand.objects.bulk_create(
+        LookBand(dataset_id=train.dataset_id, sample=validation, key=key) for key in keys
+    )
+    copy = contribute({"cat/copy.jpg": copy_of(11)}).samples.get()
+    assert copy.hold == "bridge"
+    assert copy.group not in {each.group for each in hashes}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status", "joins"),
+    [("same", "rejected", False), ("together", "pending", True), ("apart", "pending", False)],
+)
+def test_a_reviewer_compares_and_decides(
+    cast: Any,
+    contribute: Any,
+    frozen: Any,
+    browser_of: Any,
+    verdict: str,
+    status: str,
+    joins: bool,
+) -> None:
+    copy = contribute({"cat/copy.jpg": copy_of(13)}).samples.get()
+    chen = browser_of(cast.chen)
+    page = chen.get("/datasets/pets/lookalikes/").content.decode()
+    assert f"Image {frozen['test'].pk}" in page
+
+    chen.post("/datasets/pets/lookalikes/", {"sample": copy.pk, "verdict": verdict})
+
+    copy.refresh_from_db()
+    assert (copy.status, copy.hold) == (status, "")
+    assert (copy.group == frozen["test"].group) is joins
+    assert copy.reviews.get().note == verdict
+    assert "No look-alike waits" in chen.get("/datasets/pets/lookalikes/").content.decode()
+    check()
+
+
+def test_refusals(cast: Any, contribute: Any, frozen: Any) -> None:
+    copy = contribute({"cat/copy.jpg": copy_of(13)}).samples.get()
+    for person, verdict, code in (
+        (cast.ben, "same", "role_required"),
+        (cast.chen, "perhaps", "unknown_verdict"),
+    ):
+        with pytest.raises(RuleError) as refusal:
+            actions.release_lookalike(copy, person, verdict)
+        assert refusal.value.code == code
+    Sample.objects.filter(pk=copy.pk).update(contributor=cast.chen)
+    copy.refresh_from_db()
+    with pytest.raises(RuleError) as refusal:
+        actions.release_lookalike(copy, cast.chen, "same")
+    assert refusal.value.code == "own_sample"
+    Sample.objects.filter(pk=copy.pk).update(contributor=cast.ben, hold="bridge")
+    copy.refresh_from_db()
+    with pytest.raises(RuleError) as refusal:
+        actions.release_lookalike(copy, cast.chen, "together")
+    assert refusal.value.code == "bridges_splits"
+    with pytest.raises(RuleError) as refusal:
+        actions.release_lookalike(frozen["test"], cast.chen, "same")
+    assert refusal.value.code == "not_held"
+
+
+def test_the_lookup_uses_the_index(contribute: Any) -> None:
+    contribute({"cat/1.jpg": jpeg(picture(1))})
+    sample = Sample.objects.get()
+    keys = probe_keys(sample.pdq)
+    bands = LookBand.objects.filter(dataset=sample.dataset_id, key__in=keys).values("sample")
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    assert "bands_by_key" in bands.explain()
+    assert [look.sample for look in candidates(sample.dataset_id, [sample.pdq])] == [sample.pk]
