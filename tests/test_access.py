@@ -54,6 +54,11 @@ ROUTES: dict[str, tuple[str, str]] = {
     "review": ("get", "reviewer"),
     "review_undo": ("post", "reviewer"),
     "lookalikes": ("get", "reviewer"),
+    "review_return": ("post", "reviewer"),
+    "policy": ("get", "maintainer"),
+    "sample_appeal": ("post", "own"),
+    "api_batches": ("post", "reviewer"),
+    "api_appeal": ("post", "own"),
     "api_lookalike": ("post", "reviewer"),
     "samples": ("get", "contributor"),
     "sample": ("get", "contributor"),
@@ -129,6 +134,8 @@ BODIES: dict[str, dict[str, str]] = {
     "job_reject": {"reason": "no"},
     "api_withdraw": {"why": "taken down"},
     "api_lookalike": {"verdict": "apart"},
+    "api_appeal": {"note": "it is fine"},
+    "sample_appeal": {"note": "it is fine"},
 }
 # allauth's and the admin's own routes: theirs to guard; ours is that the admin needs staff (below).
 LIBRARIES = ("account_", "mfa_", "usersessions_")
@@ -194,6 +201,8 @@ def address(name: str, place: SimpleNamespace, user: Any) -> str:
         "sample_withdraw": place.sample.pk,
         "api_withdraw": place.sample.pk,
         "api_lookalike": place.sample.pk,
+        "api_appeal": place.sample.pk,
+        "sample_appeal": place.sample.pk,
         "class_edit": place.label.pk,
         "role_set": place.membership.pk,
         "member_remove": place.membership.pk,

@@ -139,7 +139,7 @@ class ClassLooksForm(forms.ModelForm):  # type: ignore[type-arg]
         key = str(self.cleaned_data["key"]).strip().lower()
         if key in COMMAND_KEYS:
             raise forms.ValidationError(
-                _("A, R, U and ? are commands while reviewing. Choose another key.")
+                _("A, R, U, S, F, G and ? are commands while reviewing. Choose another key.")
             )
         return key
 

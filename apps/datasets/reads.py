@@ -5,22 +5,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from apps.datasets import tallies
 from apps.datasets.actions.freezing import changed_since_last_freeze
 from apps.datasets.models import (
     Contribution,
     Dataset,
+    Hold,
     LabelClass,
     Membership,
     Receipt,
+    Review,
     Role,
     Sample,
     Tally,
     Version,
 )
-from apps.datasets.permissions import ORDER
+from apps.datasets.permissions import ORDER, may
 
 
 @dataclass
@@ -172,6 +174,40 @@ def to_review(dataset: Dataset, user: Any) -> QuerySet[Sample]:
     """Pending samples of the dataset that this member may decide about."""
     found: QuerySet[Sample] = Sample.objects.reviewable_by(user).filter(dataset=dataset)
     return found
+
+
+def own_waiting(dataset: Dataset, user: Any) -> int:
+    """How many of the member's own samples wait for somebody else."""
+    rows = tallies.waiting(dataset).filter(contribution__member=user)
+    return rows.aggregate(n=Sum("number"))["n"] or 0
+
+
+def in_queue(dataset: Dataset, user: Any, hold: str) -> QuerySet[Sample]:
+    """Held samples of one kind that this member may decide about."""
+    found: QuerySet[Sample] = Sample.objects.filter(
+        dataset=dataset, status=Sample.Status.PENDING, hold=hold
+    ).exclude(contributor=user)
+    if hold == Hold.APPEAL:
+        mine = Review.objects.filter(
+            sample=OuterRef("pk"), by=user, decision=Review.Decision.REJECT
+        )
+        found = found.exclude(Exists(mine))
+    if hold == Hold.EXPERT and not may(user, dataset, Role.MAINTAINER):
+        return found.none()
+    return found
+
+
+def held_queues(dataset: Dataset, user: Any) -> dict[str, int]:
+    """{hold: how many wait for this member} of what is held; `alike` is both kinds of look-alikes."""
+    rows = dataset.tallies.filter(status=Sample.Status.PENDING).exclude(hold="")
+    counted = rows.exclude(contribution__member=user).values_list("hold").annotate(n=Sum("number"))
+    found = {hold: number for hold, number in counted.order_by() if number}
+    if Hold.APPEAL in found:
+        found[Hold.APPEAL] = in_queue(dataset, user, Hold.APPEAL).count()
+    if not may(user, dataset, Role.MAINTAINER):
+        found.pop(Hold.EXPERT, None)
+    found["alike"] = found.pop(Hold.LOOKALIKE, 0) + found.pop(Hold.BRIDGE, 0)
+    return {hold: number for hold, number in found.items() if number}
 
 
 def review_groups(dataset: Dataset, user: Any) -> list[tuple[LabelClass | None, int]]:

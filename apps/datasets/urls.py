@@ -5,6 +5,7 @@ from django.urls import path
 from apps.datasets import downloads
 from apps.datasets.api import (
     contributing,
+    leasing,
     lookalikes,
     reviewing,
     samples,
@@ -39,6 +40,8 @@ urlpatterns = [
     path(f"{API}contributions/", contributing.Contributions.as_view(), name="api_contributions"),
     path(f"{API}samples/", samples.Samples.as_view(), name="api_samples"),
     path(f"{API}reviews/", reviewing.Reviewable.as_view(), name="api_reviews"),
+    path(f"{API}reviews/batch/", leasing.Batches.as_view(), name="api_batches"),
+    path("api/samples/<int:pk>/appeal/", leasing.Appeal.as_view(), name="api_appeal"),
     path(f"{API}reviews/undo/", reviewing.Undo.as_view(), name="api_undo"),
     path("api/samples/<int:pk>/lookalike/", lookalikes.Lookalike.as_view(), name="api_lookalike"),
     path("api/samples/<int:pk>/withdraw/", withdrawal.Withdraw.as_view(), name="api_withdraw"),

@@ -39,7 +39,7 @@ DOCS = ROOT / "docs"
 SCHEMA = JobConfig.model_json_schema()
 CONFIG_PARTS = {"JobConfig": SCHEMA, **SCHEMA["$defs"]}
 # Each raises or returns a refusal under the code that is its first argument.
-REFUSING = {"RuleError", "forbidden", "invalid", "_no"}
+REFUSING = {"RuleError", "forbidden", "invalid", "no"}
 FRAMEWORK_CODES = {
     "not_authenticated", "authentication_failed", "permission_denied", "method_not_allowed",
     "parse_error", "unsupported_media_type", "throttled",
@@ -211,9 +211,8 @@ def test_reasons_and_command_keys_of_reviewing_are_documented() -> None:
     others = {" ": "Space", "Escape": "Esc", "a": "Ctrl+A"}
     pressed = set(re.findall(r'event\.key === "([^"]+)"', script))
     assert {others[key] for key in pressed} <= documented.keys()
-    commands = re.search(r"const commands = \{(.*)\};", script)
-    assert commands
-    assert set(re.findall(r'"?([\w?]+)"?: ', commands[1])) == COMMAND_KEYS
+    commands = script.partition("const commands = {")[2].partition("\n};")[0]
+    assert set(re.findall(r'^  "?([\w?])"?: ', commands, re.M)) == COMMAND_KEYS
 
 
 def test_release_checks_and_states_of_versions_are_documented() -> None:
@@ -349,7 +348,7 @@ def test_the_statuses_of_refusals_are_the_documented_ones() -> None:
 
 def test_what_makes_one_decision_of_many_refused_is_documented() -> None:
     table = section(guide("api"), "### Reviews").partition("In `refused`")[2]
-    decisions = calls(sources("apps/datasets"), lambda node: _named(node) == "_no")
+    decisions = calls(sources("apps/datasets"), lambda node: _named(node) == "no")
     assert rows(table).keys() == set(map(_code, decisions))
 
 

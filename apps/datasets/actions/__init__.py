@@ -3,12 +3,14 @@
 What only workers do (ingesting.drain_ingest, building.build_versions) is imported by its own module.
 """
 
+from apps.datasets.actions.appealing import appeal_rejection
 from apps.datasets.actions.contributing import (
     discard_contribution,
     finish_contribution,
     open_contribution,
     receive_file,
 )
+from apps.datasets.actions.desk import Decision
 from apps.datasets.actions.freezing import (
     approve_version,
     discard_version,
@@ -16,6 +18,7 @@ from apps.datasets.actions.freezing import (
     retire_version,
 )
 from apps.datasets.actions.holding import release_lookalike
+from apps.datasets.actions.leasing import end_lease, lease_samples, renew_lease
 from apps.datasets.actions.people import (
     accept_invitation,
     find_invitation,
@@ -24,7 +27,8 @@ from apps.datasets.actions.people import (
     revoke_invitation,
     set_role,
 )
-from apps.datasets.actions.reviewing import Decision, ReviewResult, review_samples, undo_review
+from apps.datasets.actions.policing import change_policy, preview_policy
+from apps.datasets.actions.reviewing import ReviewResult, review_samples, undo_review
 from apps.datasets.actions.shaping import (
     add_claimed_classes,
     add_class,
@@ -40,18 +44,24 @@ __all__ = [
     "accept_invitation",
     "add_claimed_classes",
     "add_class",
+    "appeal_rejection",
     "approve_version",
+    "change_policy",
     "create_dataset",
     "discard_contribution",
     "discard_version",
+    "end_lease",
     "find_invitation",
     "finish_contribution",
     "freeze_version",
     "invite",
+    "lease_samples",
     "open_contribution",
+    "preview_policy",
     "receive_file",
     "release_lookalike",
     "remove_member",
+    "renew_lease",
     "retire_version",
     "review_samples",
     "revoke_invitation",

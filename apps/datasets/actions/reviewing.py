@@ -1,4 +1,4 @@
-"""Review: accept, fix & accept, reject with a reason; many at once; and undo."""
+"""Review: accept, fix & accept, reject with a reason, skip; many at once; and undo."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -10,24 +10,14 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from apps.datasets.actions.changing import change_samples
-from apps.datasets.actions.holding import HELD
-from apps.datasets.models import Annotation, Dataset, LabelClass, Review, Role, Sample
+from apps.datasets.actions.desk import Decision, Desk, Say, no
+from apps.datasets.actions.leasing import end_leases, skip_samples, take_back
+from apps.datasets.actions.settling import mark_disputed, settle_by_votes, votes_on
+from apps.datasets.models import Annotation, Dataset, Review, Role, Sample
 from apps.datasets.permissions import require
 from apps.errors import RuleError, invalid
 
 MAX_DECISIONS = 1000
-Say = Review.Decision
-
-
-@dataclass(frozen=True)
-class Decision:
-    """One reviewer's word on one sample: `accept`, `fix` (with a class) or `reject` (a reason)."""
-
-    sample_id: int
-    decision: str
-    class_id: int | None = None
-    reason: str = ""
-    note: str = ""
 
 
 @dataclass
@@ -40,57 +30,28 @@ class ReviewResult:
 
 
 def review_samples(dataset: Dataset, by: Any, decisions: Sequence[Decision]) -> ReviewResult:
-    """Settle pending samples. A decision that cannot stand is refused by itself, with its reason."""
+    """Decide about pending samples. What cannot stand is refused by itself, with its reason.
+
+    Under consensus a decision is a vote, which settles the sample once enough people agree; what is
+    held for an expert or appealed is decided by one person under either policy.
+    """
     require(by, dataset, Role.REVIEWER)
     if len(decisions) > MAX_DECISIONS:
         text = _("Send at most %(limit)s decisions at once.") % {"limit": MAX_DECISIONS}
         raise invalid("too_many_decisions", text)
     result = ReviewResult(batch=uuid.uuid4())
-    classes = {label.pk: label for label in dataset.classes.current()}
     with transaction.atomic():
-        found = Sample.objects.filter(dataset=dataset).in_bulk(
-            [each.sample_id for each in decisions]
-        )
+        desk = Desk(dataset, by, [each.sample_id for each in decisions])
         standing: dict[int, Decision] = {}
         for each in decisions:
-            refusal = _refusal(found.get(each.sample_id), each, by, classes)
+            refusal = desk.refusal(each)
             if refusal:
                 result.refused.append({"sample": each.sample_id} | refusal)
             else:
                 standing[each.sample_id] = each
-        for each_kind in _alike(standing.values()):
-            _decide(each_kind, found, classes, by, result)
+        for alike in _alike(standing.values()):
+            _decide(alike, desk, result)
     return result
-
-
-def _refusal(
-    sample: Sample | None, each: Decision, by: Any, classes: dict[int, LabelClass]
-) -> dict[str, Any] | None:
-    """Why this decision cannot stand, or None."""
-    if sample is None:
-        return _no("not_found", _("There is no such sample in this dataset."))
-    if sample.contributor_id == by.pk:
-        return _no("own_sample", _("Nobody reviews their own contribution."))
-    if sample.status != Sample.Status.PENDING:
-        text = _("It is %(status)s already.") % {"status": sample.get_status_display()}
-        return _no("already_decided", text)
-    if sample.hold in HELD:
-        text = _("It is held back as a look-alike: compare it on the page of look-alikes first.")
-        return _no("held", text)
-    if each.decision == Say.ACCEPT:
-        text = _("It has no class yet: pick one to fix & accept it.")
-        return None if sample.label_id else _no("needs_class", text)
-    if each.decision == Say.FIX:
-        return None if each.class_id in classes else _no("unknown_class", _("Pick a class."))
-    if each.decision != Say.REJECT or each.reason not in Review.Reason.values:
-        return _no("needs_reason", _("A rejection needs a reason from the list."))
-    if each.reason == Review.Reason.OTHER and not each.note.strip():
-        return _no("needs_note", _("Say in a note what is wrong with it."))
-    return None
-
-
-def _no(code: str, detail: str) -> dict[str, Any]:
-    return {"code": code, "detail": detail}
 
 
 def _alike(decisions: Iterable[Decision]) -> list[list[Decision]]:
@@ -102,46 +63,91 @@ def _alike(decisions: Iterable[Decision]) -> list[list[Decision]]:
     return list(kinds.values())
 
 
-def _decide(
-    alike: list[Decision],
-    found: dict[int, Sample],
-    classes: dict[int, LabelClass],
-    by: Any,
-    result: ReviewResult,
-) -> None:
+def _decide(alike: list[Decision], desk: Desk, result: ReviewResult) -> None:
+    """Decisions that write the same thing."""
+    if alike[0].decision == Say.SKIP:
+        _skip(alike, desk, result)
+        return
+    votes = [each for each in alike if desk.is_vote(desk.found[each.sample_id])]
+    direct = [each for each in alike if not desk.is_vote(desk.found[each.sample_id])]
+    if votes:
+        _vote(votes, desk, result)
+    if direct:
+        _settle(direct, desk, result)
+
+
+def _skip(alike: list[Decision], desk: Desk, result: ReviewResult) -> None:
+    samples = [desk.found[each.sample_id] for each in alike]
+    skip_samples(samples, desk.by)
+    _write(alike, samples, {sample.pk: sample.label_id for sample in samples}, desk, result)
+
+
+def _vote(alike: list[Decision], desk: Desk, result: ReviewResult) -> None:
+    samples = [desk.found[each.sample_id] for each in alike]
+    before = {sample.pk: sample.label_id for sample in samples}
+    _write(alike, samples, before, desk, result, label=alike[0].class_id)
+    end_leases(samples, desk.by)
+    settle_by_votes(desk.dataset, samples, desk.by)
+
+
+def _settle(alike: list[Decision], desk: Desk, result: ReviewResult) -> None:
     first = alike[0]
-    samples = [found[each.sample_id] for each in alike]
+    samples = [desk.found[each.sample_id] for each in alike]
     before = {sample.pk: sample.label_id for sample in samples}
     to = Sample.Status.REJECTED if first.decision == Say.REJECT else Sample.Status.APPROVED
-    fix = {"label": classes[first.class_id]} if first.decision == Say.FIX and first.class_id else {}
-    won = change_samples(samples, to=to, by=by, why=first.reason, **fix)
-    won_keys = {sample.pk for sample in won}
-    result.decided += [sample.pk for sample in samples if sample.pk in won_keys]
+    fix: dict[str, Any] = {}
+    if first.decision == Say.FIX and first.class_id:
+        fix = {"label": desk.classes[first.class_id], "claimed_class": ""}
+    won = {
+        sample.pk for sample in change_samples(samples, to=to, by=desk.by, why=first.reason, **fix)
+    }
     result.refused += [
-        {"sample": sample.pk} | _no("already_decided", _("Another reviewer was faster."))
+        {"sample": sample.pk} | no("already_decided", _("Another reviewer was faster."))
         for sample in samples
-        if sample.pk not in won_keys
+        if sample.pk not in won
     ]
-    winners = [sample for sample in samples if sample.pk in won_keys]
+    winners = [sample for sample in samples if sample.pk in won]
+    _write(alike, winners, before, desk, result)
+    if fix or any(sample.disputed for sample in winners):
+        mark_disputed(winners, votes_on([sample.pk for sample in winners]))
+
+
+def _write(
+    alike: list[Decision],
+    samples: list[Sample],
+    before: dict[int, int | None],
+    desk: Desk,
+    result: ReviewResult,
+    label: int | None = None,
+) -> None:
+    """The history of these decisions: a review each, and what the reviewer called it."""
+    first = alike[0]
+    result.decided += [sample.pk for sample in samples]
     Review.objects.bulk_create(
         Review(
             sample=sample,
-            by=by,
+            by=desk.by,
             decision=first.decision,
-            label_id=sample.label_id,
+            label_id=label or sample.label_id,
             label_before_id=before[sample.pk],
-            reason=first.reason if to == Sample.Status.REJECTED else "",
+            reason=first.reason if first.decision == Say.REJECT else "",
             note=first.note.strip()[:500],
             batch=result.batch,
         )
-        for sample in winners
+        for sample in samples
     )
-    if to == Sample.Status.APPROVED:
+    if first.decision in {Say.ACCEPT, Say.FIX}:
         role = Annotation.As.REVIEWER
         Annotation.objects.bulk_create(
-            Annotation(sample=sample, label_id=sample.label_id, by=by, role=role)
-            for sample in winners
-            if sample.label_id  # refused before where there is none
+            Annotation(
+                sample=sample,
+                label_id=label or sample.label_id,
+                by=desk.by,
+                role=role,
+                batch=result.batch,
+            )
+            for sample in samples
+            if label or sample.label_id  # refused before where there is none
         )
 
 
@@ -149,7 +155,8 @@ def last_batch(dataset: Dataset, by: Any) -> QuerySet[Review]:
     """The member's newest decisions here that are not undone yet, as one batch."""
     mine = Review.objects.filter(by=by, sample__dataset=dataset)
     undone = mine.filter(decision=Say.UNDO).values("batch")
-    newest = mine.exclude(decision=Say.UNDO).exclude(batch__in=undone).order_by("-pk").first()
+    decided = mine.filter(decision__in=[Say.ACCEPT, Say.FIX, Say.REJECT])
+    newest = decided.exclude(batch__in=undone).order_by("-pk").first()
     return mine.filter(batch=newest.batch) if newest else Review.objects.none()
 
 
@@ -172,6 +179,9 @@ def undo_review(dataset: Dataset, by: Any) -> int:
         Review.objects.bulk_create(
             Review(sample=row.sample, by=by, decision=Say.UNDO, batch=row.batch) for row in batch
         )
+        take_back([row.sample for row in open_ones], by)
+        samples = [row.sample for row in batch]
+        mark_disputed(samples, votes_on([sample.pk for sample in samples]))
     return len(open_ones)
 
 

@@ -16,7 +16,7 @@ from apps.errors import invalid
 # The keys that pick a class, in order of position; a class of one character gets its own.
 KEYS = "1234567890"
 # What these keys do while reviewing; a class cannot have them.
-COMMAND_KEYS = frozenset("aru?")
+COMMAND_KEYS = frozenset("arusfg?")
 COLOURS = 12
 EDITABLE = frozenset(
     "title summary guidelines licence agreement visibility flips_preserve_labels "
@@ -136,7 +136,7 @@ def update_class(
     if label.key in COMMAND_KEYS:
         raise invalid(
             "key_reserved",
-            _("A, R, U and ? are commands while reviewing. Choose another key."),
+            _("A, R, U, S, F, G and ? are commands while reviewing. Choose another key."),
             field="key",
         )
     if colour is not None:

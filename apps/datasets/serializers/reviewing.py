@@ -7,11 +7,12 @@ from rest_framework import serializers
 from apps.datasets.models import (
     Review,
 )
+from apps.datasets.serializers.samples import SampleSerializer
 
 
 class DecisionSerializer(serializers.Serializer[Any]):
     sample = serializers.IntegerField()
-    decision = serializers.ChoiceField(choices=["accept", "fix", "reject"])
+    decision = serializers.ChoiceField(choices=["accept", "fix", "reject", "skip"])
     label = serializers.IntegerField(required=False, allow_null=True, default=None)  # type: ignore[assignment]
     reason = serializers.ChoiceField(
         choices=Review.Reason.choices, required=False, allow_blank=True, default=""
@@ -37,3 +38,17 @@ class ReviewResultSerializer(serializers.Serializer[Any]):
 
 class UndoneSerializer(serializers.Serializer[Any]):
     reopened = serializers.IntegerField()
+
+
+class LeaseSerializer(serializers.Serializer[Any]):
+    lease = serializers.UUIDField()
+
+
+class AppealSerializer(serializers.Serializer[Any]):
+    note = serializers.CharField(max_length=500)
+
+
+class BatchSerializer(serializers.Serializer[Any]):
+    lease = serializers.UUIDField(allow_null=True)
+    until = serializers.DateTimeField(allow_null=True)
+    samples = SampleSerializer(many=True)

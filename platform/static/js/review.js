@@ -27,11 +27,17 @@ let sending = 0;
 
 grid.setAttribute("role", "listbox");
 grid.setAttribute("aria-multiselectable", "true");
-for (const pick of picks()) {
+for (const label of picks()) {
+  // A label may not be an option: what holds the tick without scripts becomes a plain element.
+  const pick = document.createElement("div");
+  pick.className = label.className;
+  Object.assign(pick.dataset, label.dataset);
+  label.querySelector("input").remove();
+  pick.append(...label.children);
   pick.setAttribute("role", "option");
   pick.setAttribute("aria-selected", "false");
   pick.tabIndex = -1;
-  pick.querySelector("input").remove();
+  label.replaceWith(pick);
 }
 
 function moveTo(pick, { focus = true } = {}) {
@@ -138,6 +144,15 @@ function fix(button) {
   decide(acted(), "fix", (n) => text("Fixed", { n, name }), { label: Number(button.dataset.fix) });
 }
 
+function skip() {
+  decide(acted(), "skip", (n) => text("Skipped", { n }));
+}
+
+// Enter ends a batch: with nothing selected it accepts all that is shown, and the next one comes.
+function enter() {
+  if (!selected().length) accept();
+}
+
 function askWhy() {
   if (!acted().length) { say(text("SelectFirst")); return; }
   reasonsForm.elements.note.value = "";
@@ -177,6 +192,12 @@ grid.addEventListener("click", (event) => {
 form.addEventListener("submit", (event) => { event.preventDefault(); accept(); });
 document.getElementById("reject").addEventListener("click", askWhy);
 document.getElementById("undo").addEventListener("click", undo);
+document.getElementById("skip").addEventListener("click", skip);
+document.getElementById("whole").addEventListener("click", () => openViewer());
+grid.addEventListener("dblclick", (event) => {
+  const pick = event.target.closest(".pick");
+  if (pick) { moveTo(pick); openViewer(); }
+});
 document.getElementById("fixes").addEventListener("click", (event) => {
   const button = event.target.closest("[data-fix]");
   if (button) fix(button);
@@ -217,7 +238,82 @@ function step(event) {
   moveTo(all[to]);
 }
 
-const commands = { a: accept, r: askWhy, u: undo, "?": () => document.getElementById("keys").showModal() };
+const commands = {
+  a: accept,
+  r: askWhy,
+  s: skip,
+  u: undo,
+  f: () => openViewer(),
+  g: () => document.getElementById("guidelines")?.showModal(),
+  "?": () => document.getElementById("keys").showModal(),
+};
+
+// ---- one image in full size
+
+const viewer = document.getElementById("viewer");
+const viewerImage = document.getElementById("viewer-image");
+const ZOOMS = ["fit", "zoom-1", "zoom-2", "zoom-4"];
+let zoom = 0;
+
+function view(pick) {
+  if (!pick) return;
+  moveTo(pick, { focus: false });
+  viewerImage.src = pick.dataset.image;
+  viewerImage.alt = pick.querySelector("img").alt;
+  zoomTo(0);
+}
+
+function zoomTo(step) {
+  zoom = Math.min(ZOOMS.length - 1, Math.max(0, step));
+  viewerImage.className = ZOOMS[zoom];
+}
+
+function openViewer() {
+  if (!current) return;
+  view(current);
+  viewer.showModal();
+}
+
+viewer.addEventListener("close", () => current?.focus());
+viewer.addEventListener("keydown", (event) => {
+  const all = picks();
+  const at = all.indexOf(current);
+  const keys = {
+    ArrowRight: () => view(all[at + 1]),
+    ArrowLeft: () => view(all[at - 1]),
+    "+": () => zoomTo(zoom + 1),
+    "=": () => zoomTo(zoom + 1),
+    "-": () => zoomTo(zoom - 1),
+    0: () => zoomTo(0),
+    f: () => viewer.close(),
+  };
+  if (keys[event.key] && (zoom === 0 || !event.key.startsWith("Arrow"))) { event.preventDefault(); keys[event.key](); }
+});
+document.getElementById("viewer-in").addEventListener("click", () => zoomTo(zoom + 1));
+document.getElementById("viewer-out").addEventListener("click", () => zoomTo(zoom - 1));
+
+// ---- the lease: renewed while somebody works here, given back when they leave
+
+const lease = document.getElementById("lease");
+const RENEW_EVERY = 3 * 60 * 1000;
+let lastSign = Date.now();
+for (const kind of ["keydown", "pointerdown", "scroll"]) {
+  addEventListener(kind, () => { lastSign = Date.now(); }, { passive: true });
+}
+
+async function renew() {
+  if (Date.now() - lastSign > RENEW_EVERY) return;
+  const response = await fetch(lease.dataset.renew, {
+    method: "PATCH",
+    headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": csrf() },
+    body: JSON.stringify({ lease: lease.dataset.lease }),
+  }).catch(() => null);
+  if (response?.status === 410) { if (picks().length) lease.textContent = lease.dataset.textEnded; return; }
+  if (!response?.ok) return;
+  const time = new Date((await response.json()).until).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  lease.textContent = lease.dataset.textYours.replace("{time}", time);
+}
+setInterval(renew, RENEW_EVERY);
 
 function typing(event) {
   const target = event.target;
@@ -242,6 +338,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.key === "Escape") { picks().forEach((pick) => select(pick, false)); show(); return; }
+  if (inGrid && event.key === "Enter") { event.preventDefault(); enter(); return; }
   if (!shortcuts.checked || event.repeat) return;
   const key = event.key.toLowerCase();
   const button = [...document.querySelectorAll("[data-fix]")].find((each) => each.dataset.key === key);

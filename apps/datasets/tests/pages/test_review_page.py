@@ -123,5 +123,5 @@ def test_the_number_of_queries_does_not_grow(
 ) -> None:
     chen.get(REVIEW)
 
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(26):
         chen.get(REVIEW)

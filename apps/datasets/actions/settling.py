@@ -1,0 +1,79 @@
+"""Votes on samples, and what a dataset's policy makes of them."""
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Any
+
+from apps.datasets.actions.changing import change_samples
+from apps.datasets.consensus import EXPERT, REJECT, SETTLED, UNSURE, Option, Rule, disputed, verdict
+from apps.datasets.models import Annotation, Dataset, Hold, Policy, Review, Sample
+
+# Who speaks as a person that looked: a model or a change of the classes is no vote.
+VOTERS = frozenset({Annotation.As.UPLOADER, Annotation.As.LABELLER, Annotation.As.REVIEWER})
+Votes = dict[int, dict[int, Option]]
+
+
+def rule_of(dataset: Dataset) -> Rule:
+    return Rule(dataset.labels_needed, Fraction(dataset.support), dataset.labels_max)
+
+
+def votes_on(keys: Sequence[int]) -> Votes:
+    """{sample: {member: their latest answer}}: labels and rejections, unless undone."""
+    said: list[tuple[Any, int, int, Option | None]] = []
+    labels = Annotation.objects.filter(sample__in=keys, role__in=VOTERS).order_by("pk")
+    for sample, by, label, at in labels.values_list("sample", "by", "label", "at"):
+        said.append((at, sample, by, UNSURE if label is None else label))
+    reviews = Review.objects.filter(sample__in=keys, decision__in=["reject", "undo"]).order_by("pk")
+    for sample, by, decision, at in reviews.values_list("sample", "by", "decision", "at"):
+        said.append((at, sample, by, REJECT if decision == "reject" else None))
+    votes: Votes = {key: {} for key in keys}
+    for _at, sample, by, option in sorted(said, key=lambda each: each[0]):
+        if option is not None:
+            votes[sample][by] = option
+        else:
+            votes[sample].pop(by, None)
+    return votes
+
+
+def mark_disputed(samples: Iterable[Sample], votes: Votes) -> None:
+    """Keep `Sample.disputed` true to the votes."""
+    for state in (True, False):
+        keys = [
+            sample.pk
+            for sample in samples
+            if disputed(votes[sample.pk]) is state and sample.disputed is not state
+        ]
+        if keys:
+            Sample.objects.filter(pk__in=keys).update(disputed=state)
+
+
+def settle_by_votes(dataset: Dataset, samples: Sequence[Sample], by: Any) -> int:
+    """After votes were written: under consensus, settle what is agreed and hand on what is not.
+
+    Returns how many samples were settled. Only pending samples move; the rest keep their state.
+    """
+    votes = votes_on([sample.pk for sample in samples])
+    mark_disputed(samples, votes)
+    if dataset.policy != Policy.CONSENSUS:
+        return 0
+    rule = rule_of(dataset)
+    settled = 0
+    outcomes: dict[tuple[str, Option | None], list[Sample]] = {}
+    for sample in samples:
+        if sample.status == Sample.Status.PENDING and sample.hold == Hold.NONE:
+            found = verdict(votes[sample.pk], rule)
+            outcomes.setdefault((found.state, found.option), []).append(sample)
+    for (state, option), group in outcomes.items():
+        if state == SETTLED:
+            settled += len(_settle(group, option, by))
+        elif state == EXPERT:
+            lease = {"leased_to": None, "lease": None, "leased_until": None}
+            change_samples(group, hold=Hold.EXPERT, **lease)
+    return settled
+
+
+def _settle(group: list[Sample], option: Option | None, by: Any) -> list[Sample]:
+    if option == REJECT:
+        return change_samples(group, to=Sample.Status.REJECTED, by=by, why="consensus")
+    label = {"label_id": option, "claimed_class": ""}
+    return change_samples(group, to=Sample.Status.APPROVED, by=by, why="consensus", **label)
