@@ -14,7 +14,10 @@ from zipstream import ZIP_STORED, ZipStream
 from apps.datasets import blobs
 from apps.datasets.ingest.image import EXTENSIONS
 from apps.datasets.media import PERIOD_SECONDS, VARIANTS, read_token
-from apps.datasets.models import Sample, Version, VersionSpan
+from apps.datasets.models import Sample, Split, Version, VersionSpan
+from apps.datasets.seals import is_sealed, opened
+from apps.datasets.spans import COLUMNS, rows_of
+from apps.datasets.tables import csv_lines
 from apps.errors import RuleError
 from apps.members.tokens import also_by_token
 
@@ -80,15 +83,46 @@ def images(request: HttpRequest, slug: str, number: int) -> StreamingHttpRespons
     return response
 
 
+@require_safe
+@also_by_token
+def unsealed(request: HttpRequest, slug: str, number: int) -> StreamingHttpResponse:
+    """sample, label, salt: what opens the seals of a version, once its owner has unsealed it."""
+    version = _frozen(request.user, slug, number)
+    if not version.sealed or is_sealed(version):
+        text = _("This version has no unsealed test labels.")
+        raise RuleError("not_unsealed", text)
+    response = StreamingHttpResponse(
+        csv_lines(["sample", "label", "salt"], opened(version)), content_type="text/csv"
+    )
+    name = f"{slug}-{number}-unsealed.csv"
+    response["Content-Disposition"] = content_disposition_header(True, name)
+    return response
+
+
+@require_safe
+@also_by_token
+def manifest_csv(request: HttpRequest, slug: str, number: int) -> StreamingHttpResponse:
+    """The manifest's rows as CSV, streamed from the database in the manifest's order."""
+    version = _frozen(request.user, slug, number)
+    response = StreamingHttpResponse(
+        csv_lines(COLUMNS, rows_of(version)), content_type="text/csv; charset=utf-8"
+    )
+    name = f"{slug}-{number}-manifest.csv"
+    response["Content-Disposition"] = content_disposition_header(True, name)
+    return response
+
+
 def image_paths(version: Version) -> Iterator[tuple[str, str]]:
     """(path in the archive, blob sha256) for each sample that is still there."""
-    folders = class_folders(version)
+    folders, sealed = class_folders(version), is_sealed(version)
     spans = VersionSpan.objects.filter(dataset=version.dataset, first__lte=version.number)
     spans = spans.exclude(last__lt=version.number)
     spans = spans.exclude(sample__status=Sample.Status.WITHDRAWN)
     fields = ("split", "label_id", "sample__blob_sha256", "sample__media_type")
     for split, label, sha256, media_type in spans.values_list(*fields).iterator(5000):
-        yield f"{split}/{folders[label]}/{sha256}.{EXTENSIONS[media_type]}", sha256
+        hidden = sealed and split == Split.TEST
+        folder = split if hidden else f"{split}/{folders[label]}"
+        yield f"{folder}/{sha256}.{EXTENSIONS[media_type]}", sha256
 
 
 def class_folders(version: Version) -> dict[int, str]:
@@ -96,5 +130,6 @@ def class_folders(version: Version) -> dict[int, str]:
     folders: dict[int, str] = {}
     for item in version.classes:
         plain = re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", item["name"]).strip(". ") or "_"
-        folders[item["id"]] = f"{plain}-{item['id']}" if plain in folders.values() else plain
+        taken = {folder.casefold() for folder in folders.values()}
+        folders[item["id"]] = f"{plain}-{item['id']}" if plain.casefold() in taken else plain
     return folders

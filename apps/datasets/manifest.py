@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from apps.datasets.digest import Row
+from apps.datasets.seals import MARK
 
 # One row per sample, sorted by `sample`; the first five columns are what the digest covers.
 SCHEMA = pa.schema(
@@ -20,6 +21,8 @@ SCHEMA = pa.schema(
         ("media_type", pa.string()),
         ("width", pa.int32()),
         ("height", pa.int32()),
+        # Where the label is sealed (then null): sha256(salt, sample, label), see docs/versions.md.
+        ("sealed", pa.string()),
     ]
 )
 
@@ -51,8 +54,16 @@ class ManifestWriter:
 
 
 def read_rows(stream: IO[bytes]) -> Iterator[Row]:
-    """What the digest covers, in the file's order."""
+    """What the digest covers, in the file's order; a sealed label as `sealed:` and its hash."""
     source = pq.ParquetFile(stream)
-    for batch in source.iter_batches(columns=list(Row._fields)):
-        columns = [batch.column(name).to_pylist() for name in Row._fields]
-        yield from map(Row._make, zip(*columns, strict=True))
+    # Manifests written before labels could be sealed have no such column.
+    sealing = "sealed" in source.schema_arrow.names
+    names = [*Row._fields, "sealed"] if sealing else list(Row._fields)
+    for batch in source.iter_batches(columns=names):
+        columns = {name: batch.column(name).to_pylist() for name in names}
+        if sealing:
+            pairs = zip(columns["label"], columns.pop("sealed"), strict=True)
+            columns["label"] = [
+                f"{MARK}{seal}" if label is None else label for label, seal in pairs
+            ]
+        yield from map(Row._make, zip(*(columns[name] for name in Row._fields), strict=True))

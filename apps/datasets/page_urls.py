@@ -6,6 +6,7 @@ from django.urls.resolvers import URLPattern
 from apps.datasets.pages import (
     contributing,
     home,
+    labelling,
     lookalikes,
     people,
     policy,
@@ -40,6 +41,8 @@ urlpatterns: list[URLPattern] = [
     path(f"{BATCH}files/", contributing.contribution_files, name="contribution_files"),
     path(f"{BATCH}finish/", contributing.contribution_finish, name="contribution_finish"),
     path(f"{BATCH}discard/", contributing.contribution_discard, name="contribution_discard"),
+    path(f"{ONE}label/", labelling.label, name="label"),
+    path(f"{ONE}label/undo/", labelling.label_undo, name="label_undo"),
     path(f"{ONE}review/", reviewing.review, name="review"),
     path(f"{ONE}review/return/", reviewing.review_return, name="review_return"),
     path(f"{ONE}policy/", policy.policy, name="policy"),
@@ -56,5 +59,6 @@ urlpatterns: list[URLPattern] = [
     path(f"{VERSION}live/", versions.version_live, name="version_live"),
     path(f"{VERSION}approve/", versions.version_approve, name="version_approve"),
     path(f"{VERSION}discard/", versions.version_discard, name="version_discard"),
+    path(f"{ONE}unseal/", versions.dataset_unseal, name="dataset_unseal"),
     path(f"{VERSION}retire/", versions.version_retire, name="version_retire"),
 ]

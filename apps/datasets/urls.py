@@ -5,6 +5,7 @@ from django.urls import path
 from apps.datasets import downloads
 from apps.datasets.api import (
     contributing,
+    labelling,
     leasing,
     lookalikes,
     reviewing,
@@ -31,6 +32,16 @@ urlpatterns = [
         downloads.images,
         name="version_images",
     ),
+    path(
+        "datasets/<slug:slug>/versions/<int:number>/manifest.csv",
+        downloads.manifest_csv,
+        name="version_manifest_csv",
+    ),
+    path(
+        "datasets/<slug:slug>/versions/<int:number>/unsealed.csv",
+        downloads.unsealed,
+        name="version_unsealed",
+    ),
     path("api/datasets/", shaping.Datasets.as_view(), name="api_datasets"),
     path(API, shaping.OneDataset.as_view(), name="api_dataset"),
     path(f"{API}classes/", shaping.Classes.as_view(), name="api_classes"),
@@ -40,6 +51,8 @@ urlpatterns = [
     path(f"{API}contributions/", contributing.Contributions.as_view(), name="api_contributions"),
     path(f"{API}samples/", samples.Samples.as_view(), name="api_samples"),
     path(f"{API}reviews/", reviewing.Reviewable.as_view(), name="api_reviews"),
+    path(f"{API}labels/", labelling.Labels.as_view(), name="api_labels"),
+    path(f"{API}labels/undo/", labelling.UndoLabels.as_view(), name="api_labels_undo"),
     path(f"{API}reviews/batch/", leasing.Batches.as_view(), name="api_batches"),
     path("api/samples/<int:pk>/appeal/", leasing.Appeal.as_view(), name="api_appeal"),
     path(f"{API}reviews/undo/", reviewing.Undo.as_view(), name="api_undo"),

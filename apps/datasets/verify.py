@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Iterator
 
 from apps.datasets import blobs
-from apps.datasets.actions.building import rows_of
 from apps.datasets.digest import Row, digest_of
 from apps.datasets.manifest import read_rows
 from apps.datasets.models import Version
+from apps.datasets.spans import digested, rows_of
 
 
 def differences(version: Version) -> Iterator[str]:
@@ -31,7 +31,7 @@ def differences(version: Version) -> Iterator[str]:
 
 
 def _against_database(version: Version, manifest: list[Row]) -> Iterator[str]:
-    recorded = {Row(*row[:5]) for row in rows_of(version)}
+    recorded = set(map(digested, rows_of(version)))
     for row in sorted(set(manifest) - recorded):
         yield f"in the manifest, not in the database: {' '.join(row)}"
     for row in sorted(recorded - set(manifest)):

@@ -18,6 +18,7 @@ from apps.datasets.actions.freezing import (
     retire_version,
 )
 from apps.datasets.actions.holding import release_lookalike
+from apps.datasets.actions.labelling import label_samples, undo_labels
 from apps.datasets.actions.leasing import end_lease, lease_samples, renew_lease
 from apps.datasets.actions.people import (
     accept_invitation,
@@ -36,6 +37,7 @@ from apps.datasets.actions.shaping import (
     update_class,
     update_dataset,
 )
+from apps.datasets.actions.unsealing import unseal
 from apps.datasets.actions.withdrawing import withdraw_contribution, withdraw_samples
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "finish_contribution",
     "freeze_version",
     "invite",
+    "label_samples",
     "lease_samples",
     "open_contribution",
     "preview_policy",
@@ -66,7 +69,9 @@ __all__ = [
     "review_samples",
     "revoke_invitation",
     "set_role",
+    "undo_labels",
     "undo_review",
+    "unseal",
     "update_class",
     "update_dataset",
     "withdraw_contribution",

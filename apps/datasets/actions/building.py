@@ -5,21 +5,21 @@ import socket
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 
 from apps.datasets import blobs
 from apps.datasets.actions.freezing import freezable
-from apps.datasets.digest import Digest, Row
+from apps.datasets.digest import Digest
 from apps.datasets.manifest import ManifestWriter
-from apps.datasets.models import Dataset, Sample, Version, VersionSpan
+from apps.datasets.models import Annotation, Dataset, Sample, Version, VersionSpan
 from apps.datasets.release import release_checks
+from apps.datasets.spans import CHUNK, digested, labelled_rows, members
 from apps.datasets.splits import Group, assign_splits
 from apps.errors import RuleError
 from apps.state.actions import move
@@ -27,7 +27,6 @@ from apps.state.actions import move
 log = logging.getLogger(__name__)
 
 CLAIM_SECONDS = 300
-CHUNK = 5000
 
 
 class Built(NamedTuple):
@@ -93,7 +92,12 @@ def snapshot(version: Version) -> None:
     with transaction.atomic():
         Dataset.objects.select_for_update().get(pk=dataset.pk)
         undo_snapshot(version)
-        Version.objects.filter(pk=version.pk).update(withdrawn=0)
+        # The names as they are now: a class renamed from here on keeps this one in this version.
+        version.classes = [
+            {"id": label.pk, "name": label.name, "colour": label.colour}
+            for label in dataset.classes.all()
+        ]
+        Version.objects.filter(pk=version.pk).update(withdrawn=0, classes=version.classes)
         _give_splits(dataset)
         open_spans = VersionSpan.objects.filter(dataset=dataset, last=None)
         still = Q(sample__status=Sample.Status.APPROVED, sample__label=F("label"))
@@ -151,44 +155,18 @@ def _taken(dataset: Dataset) -> dict[tuple[str, str], int]:
     return dict(Counter(rows))
 
 
-def members(version: Version) -> QuerySet[VersionSpan]:
-    """The spans of a version."""
-    found: QuerySet[VersionSpan] = VersionSpan.objects.filter(
-        Q(last=None) | Q(last__gte=version.number),
-        dataset=version.dataset,
-        first__lte=version.number,
-    )
-    return found
-
-
-def rows_of(version: Version) -> Iterator[tuple[Any, ...]]:
-    """The version's rows in the manifest's column order, sorted by sample."""
-    fields = (
-        "sample__blob_sha256",
-        "label__name",
-        "split",
-        "sample__group",
-        "sample__licence",
-        "sample__media_type",
-        "sample__width",
-        "sample__height",
-    )
-    ordered = members(version).order_by("sample__blob_sha256")
-    yield from ordered.values_list(*fields).iterator(CHUNK)
-
-
 def write_manifest(version: Version) -> Built:
     """Stream the rows once: into the Parquet file, the digest and the counts."""
     digest, size, counts = Digest(), 0, Counter[tuple[str, str]]()
     about = {"dataset": version.dataset.slug, "version": str(version.number)}
     with tempfile.TemporaryFile() as out:
         with ManifestWriter(out, about) as writer:
-            rows = rows_of(version)
+            rows = labelled_rows(version)
             while chunk := list(islice(rows, CHUNK)):
-                for row in chunk:
-                    digest.add(Row(*row[:5]))
-                    counts[row[1], row[2]] += 1
-                writer.write(chunk)
+                for label, row in chunk:
+                    digest.add(digested(row))
+                    counts[label, row[2]] += 1
+                writer.write([row for _label, row in chunk])
                 size += len(chunk)
                 _progress(version, size)
         manifest = blobs.put_file(out)
@@ -204,21 +182,36 @@ def _progress(version: Version, done: int) -> None:
 
 
 def _facts(version: Version, built: Built) -> dict[str, Any]:
-    dataset = version.dataset
-    classes = [
-        {"id": label.pk, "name": label.name, "colour": label.colour}
-        for label in dataset.classes.all()
-        if any(name == label.name for name, _split in built.counts)
-    ]
+    present = {name for name, _split in built.counts}
     counts: dict[str, dict[str, int]] = {}
     for (label, split), number in sorted(built.counts.items()):
         counts.setdefault(label, {})[split] = number
     return {
-        "classes": classes,
+        "classes": [item for item in version.classes if item["name"] in present],
         "counts": counts,
+        "credits": credits_of(version),
         "size": built.size,
         "done": built.size,
         "digest": built.digest,
         "manifest_sha256": built.manifest_sha256,
         "checks": release_checks(version, counts),
     }
+
+
+def credits_of(version: Version) -> list[dict[str, Any]]:
+    """Who brought how much, and how much of it ended in another class than they said."""
+    said = Annotation.objects.filter(
+        sample=OuterRef("sample"),
+        by=OuterRef("sample__contributor"),
+        role=Annotation.As.UPLOADER,
+        label__isnull=False,
+    )
+    spans = members(version).annotate(claimed=Subquery(said.order_by("-pk").values("label")[:1]))
+    changed = Q(claimed__isnull=False) & ~Q(claimed=F("label"))
+    rows = (
+        spans.order_by()
+        .values_list("sample__contributor__username")
+        .annotate(samples=Count("pk"), corrected=Count("pk", filter=changed))
+    )
+    ordered = sorted(rows, key=lambda row: (-row[1], row[0]))
+    return [{"member": name, "samples": n, "corrected": fixed} for name, n, fixed in ordered]

@@ -36,7 +36,11 @@ def freeze_version(dataset: Dataset, by: Any, notes: str = "") -> Version:
     try:
         with transaction.atomic():
             version = Version.objects.create(
-                dataset=dataset, number=number, created_by=by, notes=notes.strip()
+                dataset=dataset,
+                number=number,
+                created_by=by,
+                notes=notes.strip(),
+                sealed=dataset.seals_test,
             )
     except IntegrityError:  # somebody else pressed the button at the same moment
         raise _building(number) from None

@@ -11,6 +11,7 @@ from apps.datasets.ingest.folders import MAX_CLASS, class_key
 from apps.datasets.models import Annotation, Dataset, LabelClass, Membership, Role, Sample
 from apps.datasets.permissions import require
 from apps.datasets.reads import claimed_classes
+from apps.datasets.seals import check_change
 from apps.errors import invalid
 
 # The keys that pick a class, in order of position; a class of one character gets its own.
@@ -51,6 +52,8 @@ def update_dataset(dataset: Dataset, by: Any, **fields: Any) -> Dataset:
     require(by, dataset, Role.MAINTAINER)
     if "visibility" in fields and fields["visibility"] != dataset.visibility:
         require(by, dataset, Role.OWNER)
+    if "seals_test" in fields:
+        check_change(dataset, fields["seals_test"])
     for name, value in fields.items():
         if name not in EDITABLE:
             raise invalid("unknown_field", _("Unknown fields: %s.") % name, field=name)

@@ -8,6 +8,7 @@ from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.datasets import seals
 from apps.datasets.api.scope import (
     READ_ANY,
     DatasetScoped,
@@ -42,5 +43,9 @@ class Samples(DatasetScoped, generics.ListAPIView[Sample]):
         if label := self.request.query_params.get("label", ""):
             if not label.isdigit():
                 raise invalid("invalid_filter", "label: an id", field="label")
-            found = found.filter(label=int(label))
+            found = seals.without_hidden(found.filter(label=int(label)), self.dataset)
         return found
+
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page = super().paginate_queryset(queryset)
+        return None if page is None else seals.mask(page, self.dataset)

@@ -10,6 +10,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from apps.datasets import seals
 from apps.datasets.models import Dataset, Role, Sample, Split, Version
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import may
@@ -28,7 +29,8 @@ def samples(request: HttpRequest, slug: str) -> HttpResponse:
     found = _matching(dataset, wanted)
     if before := request.GET.get("before", ""):
         found = found.filter(pk__lt=_number(before))
-    shown = list(found.select_related("label").order_by("-pk")[: SHOWN + 1])
+    rows = found.select_related("label").order_by("-pk")[: SHOWN + 1]
+    shown = seals.mask(rows, dataset, _("sealed"))
     more, shown = len(shown) > SHOWN, shown[:SHOWN]
     address = f"{reverse('samples', args=[slug])}?{urlencode(wanted)}"
     context = frame(request, dataset, "samples") | {
@@ -74,9 +76,10 @@ def _matching(dataset: Dataset, wanted: dict[str, str]) -> QuerySet[Sample]:
     if wanted["split"]:
         found = found.filter(split=wanted["split"])
     if wanted["label"] == NO_CLASS:
-        found = found.filter(label=None)
+        found = seals.without_hidden(found.filter(label=None), dataset)
     elif wanted["label"]:
-        found = found.filter(label_id=int(wanted["label"]))
+        chosen = found.filter(label_id=int(wanted["label"]))
+        found = seals.without_hidden(chosen, dataset)
     return found
 
 
@@ -91,14 +94,19 @@ def sample(request: HttpRequest, pk: int) -> HttpResponse:
     context = frame(request, dataset, "samples")
     inside = versions_with(found)
     own = found.contributor_id == request.user.pk
-    traceable = own or may(request.user, dataset, Role.REVIEWER)
+    # Its file name may hold the class, too.
+    hidden = seals.hides(found)
+    traceable = not hidden and (own or may(request.user, dataset, Role.REVIEWER))
+    if hidden:
+        seals.mask([found], dataset, _("sealed"))
     context |= {
         "sample": found,
+        "hidden": hidden,
         "inside": inside,
         "traceable": traceable,
         "receipt": found.receipts.order_by("pk").first() if traceable else None,
-        "annotations": found.annotations.select_related("label", "by"),
-        "reviews": found.reviews.select_related("label", "label_before", "by"),
+        "annotations": [] if hidden else found.annotations.select_related("label", "by"),
+        "reviews": [] if hidden else found.reviews.select_related("label", "label_before", "by"),
         "events": Event.objects.about(found).select_related("by"),
         "statuses": dict(Sample.Status.choices),
         "withdrawn": found.status == Sample.Status.WITHDRAWN,

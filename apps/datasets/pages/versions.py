@@ -150,3 +150,11 @@ def version_retire(request: HttpRequest, slug: str, number: int) -> HttpResponse
     actions.retire_version(version_of(request, slug, number), request.user, why)
     messages.success(request, _("Version %(n)s is retired: it takes no new jobs.") % {"n": number})
     return redirect("version", slug, number)
+
+
+@require_POST
+@login_required
+def dataset_unseal(request: HttpRequest, slug: str) -> HttpResponse:
+    actions.unseal(dataset_of(request, slug), request.user)
+    messages.success(request, _("The test labels are open now, with the salts that prove them."))
+    return redirect("versions", slug)

@@ -1,0 +1,95 @@
+"""Sealed test labels: a version says only salted hashes of them until its owner unseals.
+
+`hides` is the one question that everything which shows a class has to ask. A seal is
+sha256(salt ‖ sample ‖ label), all as UTF-8 text, where salt = HMAC-SHA256(seal key, sample) in hex:
+a salt of its own for each sample, or the few classes could simply be tried.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Iterator
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from apps.datasets.models import Dataset, Sample, Split, Version, VersionSpan
+from apps.errors import RuleError
+
+MARK = "sealed:"  # stands before the hash where the digest's line has the label otherwise
+
+
+def salt_of(key: str, sample: str) -> str:
+    return hmac.new(key.encode(), sample.encode(), hashlib.sha256).hexdigest()
+
+
+def seal(key: str, sample: str, label: str) -> str:
+    return hashlib.sha256(f"{salt_of(key, sample)}{sample}{label}".encode()).hexdigest()
+
+
+def sealed_versions(dataset: Dataset) -> QuerySet[Version]:
+    """Versions whose test labels nobody may see now."""
+    found: QuerySet[Version] = Version.objects.filter(dataset=dataset, sealed=True)
+    return found.none() if dataset.unsealed_at else found
+
+
+def is_sealed(version: Version) -> bool:
+    return version.sealed and version.dataset.unsealed_at is None
+
+
+def closed(dataset: Dataset) -> bool:
+    """Has the dataset test labels that are hidden now? One cheap query, once for a page."""
+    return sealed_versions(dataset).exclude(status=Version.Status.FAILED).exists()
+
+
+def hides(sample: Sample, is_closed: bool | None = None) -> bool:
+    """Is this sample's class kept from everyone? Pass `closed(dataset)` for many at once."""
+    if sample.split != Split.TEST:
+        return False
+    return closed(sample.dataset) if is_closed is None else is_closed
+
+
+def without_hidden(samples: QuerySet[Sample], dataset: Dataset) -> QuerySet[Sample]:
+    """What a filter by class may find: anything else would name the class of a sealed sample."""
+    return samples.exclude(split=Split.TEST) if closed(dataset) else samples
+
+
+def check_change(dataset: Dataset, seals_test: bool) -> None:
+    """Sealing begins before anything was published, and ends by unsealing only."""
+    if seals_test == dataset.seals_test:
+        return
+    frozen = Version.objects.filter(dataset=dataset).exclude(digest="")
+    if seals_test and (dataset.unsealed_at or frozen.filter(sealed=False).exists()):
+        text = _("Its test labels are published already: seal them before the first version.")
+        raise RuleError("seals_late", text, field="seals_test")
+    if not seals_test and sealed_versions(dataset).exists():
+        text = _("A version has sealed test labels. Unseal them on its page instead.")
+        raise RuleError("sealed", text, field="seals_test")
+
+
+def test_labels(version: Version) -> dict[str, str]:
+    """{sample sha256: class} of the test split, from our own rows. For scoring, never for showing."""
+    names = {item["id"]: item["name"] for item in version.classes}
+    spans = VersionSpan.objects.filter(
+        Q(last=None) | Q(last__gte=version.number),
+        dataset=version.dataset,
+        first__lte=version.number,
+        split=Split.TEST,
+    )
+    rows = spans.values_list("sample__blob_sha256", "label_id").iterator(5000)
+    return {sample: names[label] for sample, label in rows}
+
+
+def mask(samples: Iterable[Sample], dataset: Dataset, shown: str = "") -> list[Sample]:
+    """The samples with the class of sealed ones taken off, for showing; never save them."""
+    listed, is_closed = list(samples), closed(dataset)
+    for sample in listed:
+        if hides(sample, is_closed):
+            sample.label, sample.claimed_class, sample.disputed = None, shown, False
+    return listed
+
+
+def opened(version: Version) -> Iterator[tuple[str, str, str]]:
+    """(sample, label, salt) of each sealed row: what opens its seal. Only once unsealed."""
+    key = version.dataset.seal_key
+    for sample, label in sorted(test_labels(version).items()):
+        yield sample, label, salt_of(key, sample)

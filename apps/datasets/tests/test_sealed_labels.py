@@ -1,0 +1,119 @@
+"""Sealed test labels: nobody reads them from a frozen version, and anyone can check the digest."""
+
+import hashlib
+import io
+import json
+import zipfile
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from django.urls import reverse
+
+from apps.datasets import actions, blobs, seals
+from apps.datasets.models import Sample
+from apps.datasets.tests.cast import make_image
+from apps.datasets.verify import differences
+from apps.errors import RuleError
+
+
+@pytest.fixture
+def sealed(dataset: Any, cast: Any, contribute: Any, approve: Any, freeze: Any) -> Any:
+    """A version of thirty images whose test labels are sealed."""
+    actions.update_dataset(dataset, cast.ada, seals_test=True)
+    files = {f"{['cat', 'dog'][i % 2]}/{i}.png": make_image(i) for i in range(30)}
+    approve(list(contribute(files).samples.order_by("pk")))
+    return freeze()
+
+
+def rows(version: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = pq.read_table(
+        io.BytesIO(blobs.read(version.manifest_sha256))
+    ).to_pylist()
+    return found
+
+
+def test_the_manifest_has_no_test_label_and_still_gives_the_digest(sealed: Any) -> None:
+    found = rows(sealed)
+    test = [row for row in found if row["split"] == "test"]
+    assert test
+    assert all(row["label"] is None and len(row["sealed"]) == 64 for row in test)
+    assert all(row["label"] and not row["sealed"] for row in found if row not in test)
+    lines = sorted(
+        json.dumps(
+            [
+                row["sample"],
+                f"sealed:{row['sealed']}" if row["label"] is None else row["label"],
+                row["split"],
+                row["group"],
+                row["licence"],
+            ],
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+        for row in found
+    )
+    digest = hashlib.sha256("".join(line + "\n" for line in lines).encode()).hexdigest()
+    assert digest == sealed.digest
+    assert list(differences(sealed)) == []
+
+
+def test_the_archive_has_no_class_folder_for_them(sealed: Any, browser_of: Any, cast: Any) -> None:
+    response = browser_of(cast.ada).get(reverse("version_images", args=["pets", 1]))
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(response.streaming_content)))
+    test = [name for name in archive.namelist() if name.startswith("test/")]
+    assert test
+    assert all(len(name.split("/")) == 2 for name in test)
+
+
+def test_no_page_or_answer_names_the_class_of_a_sealed_sample(
+    sealed: Any, browser_of: Any, cast: Any, dataset: Any
+) -> None:
+    hidden = Sample.objects.filter(split="test").select_related("label")
+    client = browser_of(cast.chen)
+    for label in dataset.classes.all():
+        found = client.get(f"/api/datasets/pets/samples/?label={label.pk}").json()
+        assert not [row for row in found["results"] if row["split"] == "test"]
+        page = client.get(f"/datasets/pets/samples/?label={label.pk}")
+        assert not [row for row in page.context["samples"] if row.split == "test"]
+    listed = client.get("/api/datasets/pets/samples/").json()["results"]
+    assert {row["label"] for row in listed if row["split"] == "test"} == {None}
+    for sample in hidden:
+        page = client.get(f"/samples/{sample.pk}/").content.decode()
+        assert f"<span>{sample.label.name}</span>" not in page
+
+
+def test_scoring_still_knows_them(sealed: Any) -> None:
+    truth = {row.blob_sha256: row.label.name for row in Sample.objects.filter(split="test")}
+    assert seals.test_labels(sealed) == truth
+
+
+def test_sealing_begins_before_the_first_version_and_ends_by_unsealing(
+    sealed: Any, dataset: Any, cast: Any
+) -> None:
+    with pytest.raises(RuleError, match="sealed"):
+        actions.update_dataset(dataset, cast.ada, seals_test=False)
+    with pytest.raises(RuleError, match="role_required"):
+        actions.unseal(dataset, cast.chen)
+    actions.unseal(dataset, cast.ada)
+    dataset.refresh_from_db()
+    assert dataset.unsealed_at
+    assert not seals.closed(dataset)
+    with pytest.raises(RuleError, match="seals_late"):
+        actions.update_dataset(dataset, cast.ada, seals_test=True)
+
+
+def test_what_is_published_opens_every_seal(
+    sealed: Any, dataset: Any, cast: Any, client: Any
+) -> None:
+    address = reverse("version_unsealed", args=["pets", 1])
+    dataset.visibility = "public"
+    dataset.save()
+    assert client.get(address).status_code == 409
+    actions.unseal(dataset, cast.ada)
+    text = b"".join(client.get(address).streaming_content).decode()
+    opened = {}
+    for line in text.splitlines()[1:]:
+        sample, label, salt = line.split(",")
+        opened[sample] = hashlib.sha256(f"{salt}{sample}{label}".encode()).hexdigest()
+    assert opened == {row["sample"]: row["sealed"] for row in rows(sealed) if row["sealed"]}
