@@ -139,6 +139,7 @@ BODIES: dict[str, dict[str, str]] = {
     "api_invitations": {"role": "contributor"},
     "api_job_reject": {"reason": "no"},
     "job_reject": {"reason": "no"},
+    "api_labels": {"labels": "none"},
     "api_withdraw": {"why": "taken down"},
     "api_lookalike": {"verdict": "apart"},
     "api_appeal": {"note": "it is fine"},

@@ -208,7 +208,7 @@ def test_reasons_and_command_keys_of_reviewing_are_documented() -> None:
     assert {
         arrows.get(key, key) for key in re.findall(r"^  (\w+):", moves, re.M)
     } <= documented.keys()
-    others = {" ": "Space", "Escape": "Esc", "a": "Ctrl+A"}
+    others = {" ": "Space", "Escape": "Esc", "a": "Ctrl+A", "Enter": "Enter"}
     pressed = set(re.findall(r'event\.key === "([^"]+)"', script))
     assert {others[key] for key in pressed} <= documented.keys()
     commands = script.partition("const commands = {")[2].partition("\n};")[0]

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from apps.datasets import tallies
-from apps.datasets.models import Contribution, Dataset, Role
+from apps.datasets.models import Contribution, Dataset, Policy, Role
 from apps.datasets.permissions import abilities, require
 from apps.errors import RuleError
 
@@ -34,7 +34,20 @@ def frame(request: HttpRequest, dataset: Dataset, tab: str) -> dict[str, Any]:
     can = abilities(request.user, dataset)
     number = sum(tallies.reviewable(dataset, request.user).values()) if can["review"] else 0
     waiting = f"{COUNTED}+" if number > COUNTED else number
-    return {"dataset": dataset, "tab": tab, "can": can, "waiting": waiting}
+    unlabelled = can["contribute"] and _unlabelled(dataset)
+    return {
+        "dataset": dataset,
+        "tab": tab,
+        "can": can,
+        "waiting": waiting,
+        "labelling": unlabelled or tab == "label",
+    }
+
+
+def _unlabelled(dataset: Dataset) -> bool:
+    """Whether there is something on the labelling page, by the counts that are kept."""
+    rows = tallies.waiting(dataset).filter(number__gt=0)
+    return (rows if dataset.policy == Policy.CONSENSUS else rows.filter(label=0)).exists()
 
 
 def refuse(form: forms.BaseForm, error: RuleError) -> None:
