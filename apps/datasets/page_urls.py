@@ -5,6 +5,7 @@ from django.urls.resolvers import URLPattern
 
 from apps.datasets.pages import (
     contributing,
+    diff,
     home,
     labelling,
     lookalikes,
@@ -37,6 +38,8 @@ urlpatterns: list[URLPattern] = [
     path("invitations/<str:token>/", people.invitation, name="invitation"),
     path(f"{ONE}contribute/", contributing.contribute, name="contribute"),
     path(BATCH, contributing.contribution, name="contribution"),
+    path(f"{BATCH}receipts.csv", contributing.receipts_csv, name="receipts_csv"),
+    path(f"{BATCH}reopen/", contributing.contribution_reopen, name="contribution_reopen"),
     path(f"{BATCH}live/", contributing.contribution_live, name="contribution_live"),
     path(f"{BATCH}files/", contributing.contribution_files, name="contribution_files"),
     path(f"{BATCH}finish/", contributing.contribution_finish, name="contribution_finish"),
@@ -55,6 +58,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{BATCH}withdraw/", withdrawal.contribution_withdraw, name="contribution_withdraw"),
     path(f"{VERSION}tombstones.json", withdrawal.tombstones, name="version_tombstones"),
     path(f"{ONE}versions/", versions.versions, name="versions"),
+    path(f"{ONE}versions/diff/", diff.version_diff, name="version_diff"),
     path(VERSION, versions.version, name="version"),
     path(f"{VERSION}live/", versions.version_live, name="version_live"),
     path(f"{VERSION}approve/", versions.version_approve, name="version_approve"),

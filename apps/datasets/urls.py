@@ -60,6 +60,7 @@ urlpatterns = [
     path("api/samples/<int:pk>/withdraw/", withdrawal.Withdraw.as_view(), name="api_withdraw"),
     path(f"{API}versions/", versions.Versions.as_view(), name="api_versions"),
     path(f"{API}versions/<int:number>/", versions.OneVersion.as_view(), name="api_version"),
+    path(f"{API}versions/diff/", versions.Diff.as_view(), name="api_version_diff"),
     path(
         f"{API}versions/<int:number>/approve/",
         versions.ApproveVersion.as_view(),
@@ -72,6 +73,9 @@ urlpatterns = [
     ),
     path(BATCH, contributing.OneContribution.as_view(), name="api_contribution"),
     path(f"{BATCH}files/", contributing.Files.as_view(), name="api_files"),
+    path(f"{BATCH}missing/", contributing.Missing.as_view(), name="api_missing"),
+    path(f"{BATCH}file/", contributing.RawFile.as_view(), name="api_file"),
+    path(f"{BATCH}reopen/", contributing.Reopen.as_view(), name="api_reopen"),
     path(f"{BATCH}receipts/", contributing.Receipts.as_view(), name="api_receipts"),
     path(f"{BATCH}finish/", contributing.Finish.as_view(), name="api_finish"),
     path(f"{BATCH}discard/", contributing.Discard.as_view(), name="api_discard"),

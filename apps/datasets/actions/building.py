@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from apps.datasets import blobs
 from apps.datasets.actions.freezing import freezable
+from apps.datasets.diffs import changes_of
 from apps.datasets.digest import Digest
 from apps.datasets.manifest import ManifestWriter
 from apps.datasets.models import Annotation, Dataset, Sample, Version, VersionSpan
@@ -186,10 +187,12 @@ def _facts(version: Version, built: Built) -> dict[str, Any]:
     counts: dict[str, dict[str, int]] = {}
     for (label, split), number in sorted(built.counts.items()):
         counts.setdefault(label, {})[split] = number
+    version.classes = [item for item in version.classes if item["name"] in present]
     return {
-        "classes": [item for item in version.classes if item["name"] in present],
+        "classes": version.classes,
         "counts": counts,
         "credits": credits_of(version),
+        "changes": changes_of(version),
         "size": built.size,
         "done": built.size,
         "digest": built.digest,

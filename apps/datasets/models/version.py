@@ -54,6 +54,8 @@ class Version(models.Model):
     checks = models.JSONField(default=list)
     # [{"member", "samples", "corrected"}]: who brought how much of it, frozen with it.
     credits = models.JSONField(default=list)
+    # {"number": "2.1.0", "since", "level", kind of change: count}: against the version before it.
+    changes = models.JSONField(default=dict)
     # Its test labels are sealed: only their salted hashes are in the manifest.
     sealed = models.BooleanField(default=False)
     # How many of its samples were withdrawn after it was frozen.
