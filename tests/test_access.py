@@ -58,6 +58,9 @@ ROUTES: dict[str, tuple[str, str]] = {
     "contribution_discard": ("post", "own"),
     "version_diff": ("get", "contributor"),
     "api_version_diff": ("get", "contributor"),
+    "version_card": ("get", "contributor"),
+    "version_readme": ("get", "contributor"),
+    "version_croissant": ("get", "contributor"),
     "dataset_unseal": ("post", "owner"),
     "version_unsealed": ("get", "contributor"),
     "version_manifest_csv": ("get", "contributor"),
@@ -147,6 +150,7 @@ BODIES: dict[str, dict[str, str]] = {
     "api_job_reject": {"reason": "no"},
     "job_reject": {"reason": "no"},
     "api_labels": {"labels": "none"},
+    "api_missing": {"files": "none"},
     "api_withdraw": {"why": "taken down"},
     "api_lookalike": {"verdict": "apart"},
     "api_appeal": {"note": "it is fine"},
@@ -160,7 +164,7 @@ OPEN = {200, 201, 204, 302, 304, 400, 409, 415}
 # Nothing there for anybody: the job has no such artifact, the token no such key.
 MISSING = {"api_artifact", "api_token", "token_revoke"}
 # Asked without a file they say so before they say whose it is; test_receive_file has the rule.
-NEED_A_FILE = {"api_files", "contribution_files"}
+NEED_A_FILE = {"api_files", "contribution_files", "api_missing", "api_file"}
 
 
 def patterns(found: Any, prefix: str = "") -> Iterator[str]:

@@ -43,9 +43,9 @@ def media(request: HttpRequest, token: str) -> HttpResponseBase:
     return response
 
 
-def _frozen(user: Any, slug: str, number: int) -> Version:
+def frozen(user: Any, slug: str, number: int) -> Version:
     version: Version = get_object_or_404(
-        Version.objects.visible_to(user).select_related("dataset"),
+        Version.objects.visible_to(user).select_related("dataset", "created_by"),
         dataset__slug=slug,
         number=number,
     )
@@ -59,7 +59,7 @@ def _frozen(user: Any, slug: str, number: int) -> Version:
 @also_by_token
 def manifest(request: HttpRequest, slug: str, number: int) -> FileResponse:
     """The Parquet manifest, from which anyone can recompute the digest."""
-    version = _frozen(request.user, slug, number)
+    version = frozen(request.user, slug, number)
     return FileResponse(
         blobs.open_blob(version.manifest_sha256),
         as_attachment=True,
@@ -72,7 +72,7 @@ def manifest(request: HttpRequest, slug: str, number: int) -> FileResponse:
 @also_by_token
 def images(request: HttpRequest, slug: str, number: int) -> StreamingHttpResponse:
     """An ImageFolder zip (split/class/sha256.ext), streamed: nothing is held in memory or on disk."""
-    version = _frozen(request.user, slug, number)
+    version = frozen(request.user, slug, number)
     archive = ZipStream(compress_type=ZIP_STORED)
     with blobs.open_blob(version.manifest_sha256) as stream:
         archive.add(stream.read(), "manifest.parquet")
@@ -87,7 +87,7 @@ def images(request: HttpRequest, slug: str, number: int) -> StreamingHttpRespons
 @also_by_token
 def unsealed(request: HttpRequest, slug: str, number: int) -> StreamingHttpResponse:
     """sample, label, salt: what opens the seals of a version, once its owner has unsealed it."""
-    version = _frozen(request.user, slug, number)
+    version = frozen(request.user, slug, number)
     if not version.sealed or is_sealed(version):
         text = _("This version has no unsealed test labels.")
         raise RuleError("not_unsealed", text)
@@ -103,7 +103,7 @@ def unsealed(request: HttpRequest, slug: str, number: int) -> StreamingHttpRespo
 @also_by_token
 def manifest_csv(request: HttpRequest, slug: str, number: int) -> StreamingHttpResponse:
     """The manifest's rows as CSV, streamed from the database in the manifest's order."""
-    version = _frozen(request.user, slug, number)
+    version = frozen(request.user, slug, number)
     response = StreamingHttpResponse(
         csv_lines(COLUMNS, rows_of(version)), content_type="text/csv; charset=utf-8"
     )

@@ -34,11 +34,16 @@ class FactsForm(forms.ModelForm):  # type: ignore[type-arg]
             "flips_preserve_labels",
             "validation_percent",
             "test_percent",
+            "motivation",
+            "limitations",
+            "seals_test",
         )
         widgets = {
             "summary": _rows(2),
             "guidelines": _rows(10),
             "agreement": _rows(4),
+            "motivation": _rows(4),
+            "limitations": _rows(4),
             "visibility": forms.RadioSelect,
         }
         help_texts = {
@@ -59,6 +64,14 @@ class FactsForm(forms.ModelForm):  # type: ignore[type-arg]
             "validation_percent": gettext_lazy("Used to tune a model while it trains."),
             "test_percent": gettext_lazy(
                 "Used only to compare models. What is left is for training."
+            ),
+            "motivation": gettext_lazy("Who needs it and for what. It stands first on its card."),
+            "limitations": gettext_lazy(
+                "Whom or what it leaves out, and what it must not decide. It stands on its card."
+            ),
+            "seals_test": gettext_lazy(
+                "Versions then publish only salted hashes of the test labels, until the owner unseals "
+                "them. It must be on before the first version."
             ),
         }
 

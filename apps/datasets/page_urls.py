@@ -4,6 +4,7 @@ from django.urls import path
 from django.urls.resolvers import URLPattern
 
 from apps.datasets.pages import (
+    card,
     contributing,
     diff,
     home,
@@ -60,6 +61,9 @@ urlpatterns: list[URLPattern] = [
     path(f"{ONE}versions/", versions.versions, name="versions"),
     path(f"{ONE}versions/diff/", diff.version_diff, name="version_diff"),
     path(VERSION, versions.version, name="version"),
+    path(f"{VERSION}card/", card.version_card, name="version_card"),
+    path(f"{VERSION}README.md", card.version_readme, name="version_readme"),
+    path(f"{VERSION}croissant.json", card.version_croissant, name="version_croissant"),
     path(f"{VERSION}live/", versions.version_live, name="version_live"),
     path(f"{VERSION}approve/", versions.version_approve, name="version_approve"),
     path(f"{VERSION}discard/", versions.version_discard, name="version_discard"),
