@@ -16,6 +16,7 @@ VENDOR = PACKAGES / ".vendor"
 SERVED = {
     "bootstrap": ("bootstrap", "dist/css", ["bootstrap.min.css"]),
     "htmx": ("htmx.org", "dist", ["htmx.min.js", "htmx.esm.min.js"]),
+    "hashes": ("@noble/hashes", ".", ["sha2.js", "_md.js", "_u64.js", "utils.js"]),
     "swagger-ui": ("swagger-ui-dist", ".", ["swagger-ui.css", "swagger-ui-bundle.js"]),
     "uplot": ("uplot", "dist", ["uPlot.esm.js", "uPlot.iife.min.js", "uPlot.min.css"]),
 }

@@ -1,5 +1,6 @@
 """What a receipt says to a person: one sentence why, and the next step."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.template.defaultfilters import filesizeformat
@@ -107,3 +108,22 @@ def _facts(facts: dict[str, Any]) -> dict[str, Any]:
         **facts,
         "size": filesizeformat(limit),
     }
+
+
+RECEIPT_COLUMNS = ["file", "bytes", "sha256", "outcome", "code", "reason", "sample", "class"]
+
+
+def receipt_rows(receipts: Iterable[Receipt]) -> Iterator[list[Any]]:
+    """A row of RECEIPT_COLUMNS for each receipt: what a contributor keeps or hands on."""
+    for each in receipts:
+        label = each.sample.label if each.sample else None
+        yield [
+            each.name,
+            each.size,
+            each.source_sha256,
+            each.outcome,
+            each.code,
+            sentence(each),
+            each.sample_id or "",
+            label.name if label else "",
+        ]

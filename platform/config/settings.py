@@ -256,6 +256,10 @@ MAX_ARCHIVE_BYTES = env.int("MAX_ARCHIVE_BYTES", default=2 * 2**30)
 MAX_ARCHIVE_FILES = env.int("MAX_ARCHIVE_FILES", default=50_000)
 MAX_ARCHIVE_UNPACKED_BYTES = env.int("MAX_ARCHIVE_UNPACKED_BYTES", default=8 * 2**30)
 MAX_ARCHIVE_RATIO = env.int("MAX_ARCHIVE_RATIO", default=100)
+# What one member may store, unless the operator gives them another quota; and how much of the disk
+# must stay free for files to be taken at all.
+MEMBER_STORAGE_BYTES = env.int("MEMBER_STORAGE_BYTES", default=20 * 2**30)
+MIN_FREE_BYTES = env.int("MIN_FREE_BYTES", default=2**30)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 FILE_UPLOAD_PERMISSIONS = 0o600
@@ -336,6 +340,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:", "blob:"],
         "font-src": [SELF],
         "connect-src": [SELF],
+        "worker-src": [SELF],  # hashing files before they are sent
         "form-action": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],

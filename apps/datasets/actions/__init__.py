@@ -5,10 +5,13 @@ What only workers do (ingesting.drain_ingest, building.build_versions) is import
 
 from apps.datasets.actions.appealing import appeal_rejection
 from apps.datasets.actions.contributing import (
+    Announced,
+    announce_files,
     discard_contribution,
     finish_contribution,
     open_contribution,
     receive_file,
+    reopen_contribution,
 )
 from apps.datasets.actions.desk import Decision
 from apps.datasets.actions.freezing import (
@@ -41,11 +44,13 @@ from apps.datasets.actions.unsealing import unseal
 from apps.datasets.actions.withdrawing import withdraw_contribution, withdraw_samples
 
 __all__ = [
+    "Announced",
     "Decision",
     "ReviewResult",
     "accept_invitation",
     "add_claimed_classes",
     "add_class",
+    "announce_files",
     "appeal_rejection",
     "approve_version",
     "change_policy",
@@ -65,6 +70,7 @@ __all__ = [
     "release_lookalike",
     "remove_member",
     "renew_lease",
+    "reopen_contribution",
     "retire_version",
     "review_samples",
     "revoke_invitation",

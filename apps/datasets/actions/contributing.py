@@ -1,7 +1,7 @@
 """A contribution's way in: opened, filled file by file, finished or discarded."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
@@ -13,10 +13,12 @@ from apps.datasets.actions.withdrawing import ERASE
 from apps.datasets.ingest.folders import clean_name
 from apps.datasets.models import Contribution, Dataset, LabelClass, Licence, Receipt, Role, Sample
 from apps.datasets.permissions import require
+from apps.datasets.storage import require_room
 from apps.errors import RuleError, forbidden, invalid
 from apps.state.actions import move
 from apps.state.doorbell import ring
 
+MAX_ANNOUNCED = 1000
 INGEST = "apps.datasets.tasks.ingest"
 
 
@@ -46,13 +48,70 @@ def open_contribution(
     )
 
 
-def receive_file(
-    contribution: Contribution, by: Any, *, name: str, chunks: Iterable[bytes]
-) -> Receipt:
-    """Take one file (image or zip) in. Sending it again gives the same receipt, not a second one."""
+class Announced(NamedTuple):
+    """A file that a browser is about to send."""
+
+    name: str
+    sha256: str
+    size: int  # bytes
+
+
+def announce_files(
+    contribution: Contribution,
+    by: Any,
+    files: Sequence[Announced],
+    *,
+    total_files: int = 0,
+    total_bytes: int = 0,
+    again: bool = False,
+) -> list[int]:
+    """Which of these files have not arrived: their places in the list.
+
+    The totals are kept, so that the page can say what is missing after a reload. `again`: files
+    that were refused count as missing, too. Refuses beforehand what will not fit.
+    """
     _own_and_receiving(contribution, by)
+    if len(files) > MAX_ANNOUNCED:
+        text = _("Announce at most %(limit)s files at once.") % {"limit": MAX_ANNOUNCED}
+        raise invalid("too_many_files", text)
+    known = contribution.receipts.filter(source_sha256__in={each.sha256 for each in files})
+    if again:
+        known = known.exclude(outcome=Receipt.Outcome.REFUSED)
+    arrived = set(known.values_list("name", "source_sha256"))
+    missing = [
+        place
+        for place, each in enumerate(files)
+        if (clean_name(each.name), each.sha256) not in arrived
+    ]
+    require_room(by, sum(files[place].size for place in missing))
+    if total_files > contribution.expected_files or total_bytes > contribution.expected_bytes:
+        Contribution.objects.filter(pk=contribution.pk).update(
+            expected_files=max(total_files, contribution.expected_files),
+            expected_bytes=max(total_bytes, contribution.expected_bytes),
+        )
+    return missing
+
+
+def receive_file(
+    contribution: Contribution,
+    by: Any,
+    *,
+    name: str,
+    chunks: Iterable[bytes],
+    size: int = 0,
+    sha256: str = "",
+) -> Receipt:
+    """Take one file (image or archive) in. Sending it again gives the same receipt, not a second.
+
+    size: its bytes as announced, to refuse before reading; sha256: what it must hash to, if given.
+    """
+    _own_and_receiving(contribution, by)
+    require_room(by, size)
     arrived = staging.receive(chunks)
     try:
+        if sha256 and sha256 != arrived.sha256:
+            text = _("The file was changed on its way here. Send it again.")
+            raise invalid("hash_mismatch", text, found=arrived.sha256)
         return _receipt_for(contribution, clean_name(name), arrived)
     finally:
         arrived.drop()
@@ -62,13 +121,31 @@ def _receipt_for(contribution: Contribution, name: str, arrived: staging.Arrived
     key = {"contribution": contribution, "name": name, "source_sha256": arrived.sha256}
     known = Receipt.objects.filter(**key).first()
     if known:
-        return known
+        return _try_again(known, arrived) if known.outcome == Receipt.Outcome.REFUSED else known
     try:
         with transaction.atomic():
             receipt = Receipt.objects.create(**key, size=arrived.size, archive=arrived.archive)
             _stage_or_refuse(receipt, arrived)
     except IntegrityError:  # the same file, sent twice at the same moment
         return Receipt.objects.get(**key)
+    ring(INGEST)
+    return receipt
+
+
+def _try_again(receipt: Receipt, arrived: staging.Arrived) -> Receipt:
+    """A refused file that is sent again is read again: a limit or the site may have changed."""
+    with transaction.atomic():
+        refused = Receipt.objects.filter(pk=receipt.pk, outcome=Receipt.Outcome.REFUSED)
+        if refused.update(
+            outcome=Receipt.Outcome.WAITING,
+            code="",
+            facts={},
+            tries=0,
+            claimed_by="",
+            claimed_until=None,
+        ):
+            receipt.refresh_from_db()
+            _stage_or_refuse(receipt, arrived)
     ring(INGEST)
     return receipt
 
@@ -92,6 +169,14 @@ def finish_contribution(contribution: Contribution, by: Any) -> None:
         raise RuleError("nothing_received", text)
     move(contribution, Contribution.Status.PROCESSING, by=by)
     ring(INGEST)
+
+
+def reopen_contribution(contribution: Contribution, by: Any) -> None:
+    """More files, or a second try for refused ones, in a batch that was complete."""
+    if contribution.member_id != by.pk:
+        raise forbidden("not_yours", _("Only its contributor can add to a contribution."))
+    require(by, contribution.dataset, Role.CONTRIBUTOR)
+    move(contribution, Contribution.Status.RECEIVING, by=by, why="reopened")
 
 
 def discard_contribution(contribution: Contribution, by: Any) -> None:

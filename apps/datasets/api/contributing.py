@@ -4,9 +4,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, status
-from rest_framework.parsers import MultiPartParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,11 +23,17 @@ from apps.datasets.api.scope import (
 from apps.datasets.models import Contribution, Receipt, Role
 from apps.datasets.permissions import require
 from apps.datasets.serializers.contributing import (
+    AnnounceSerializer,
     ContributionSerializer,
     FileSerializer,
+    MissingSerializer,
     OpenContributionSerializer,
     ReceiptSerializer,
 )
+from apps.errors import invalid
+
+CHUNK = 2**16
+MAX_SENT_NAME = 4000
 
 
 class Contributions(DatasetScoped, generics.ListAPIView[Contribution]):
@@ -65,8 +73,71 @@ class Files(APIView):
         data = checked(FileSerializer, request)
         file = data["file"]
         name = data.get("name") or file.name or ""
-        receipt = actions.receive_file(contribution, request.user, name=name, chunks=file.chunks())
+        receipt = actions.receive_file(
+            contribution, request.user, name=name, chunks=file.chunks(), size=file.size
+        )
         return Response(ReceiptSerializer(receipt).data, status.HTTP_201_CREATED)
+
+
+class Missing(APIView):
+    """Announce files before sending them, and learn which have not arrived."""
+
+    @extend_schema(request=AnnounceSerializer, responses=MissingSerializer)
+    def post(self, request: Request, uuid: str) -> Response:
+        contribution = contribution_of(request, uuid)
+        data = checked(AnnounceSerializer, request)
+        files = [actions.Announced(**each) for each in data.pop("files")]
+        missing = actions.announce_files(contribution, request.user, files, **data)
+        return Response({"missing": missing})
+
+
+class RawParser(BaseParser):
+    """The body as it comes, read by the view."""
+
+    media_type = "*/*"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        return stream
+
+
+class RawFile(APIView):
+    """Send one file as the body itself; its name and hash are in the address."""
+
+    parser_classes = [RawParser]
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("name", required=True, description="with its folders"),
+            OpenApiParameter("sha256", description="what the body must hash to"),
+        ],
+        request={"application/octet-stream": OpenApiTypes.BINARY},
+        responses={201: ReceiptSerializer},
+    )
+    def put(self, request: Request, uuid: str) -> Response:
+        contribution = contribution_of(request, uuid)
+        name = request.query_params.get("name", "")
+        if not name or len(name) > MAX_SENT_NAME:
+            text = _("A file needs a name of at most %(limit)s characters.")
+            raise invalid("file_name", text % {"limit": MAX_SENT_NAME}, field="name")
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        stream = request._request  # the body unread: its own iterator reads line by line
+        receipt = actions.receive_file(
+            contribution,
+            request.user,
+            name=name,
+            chunks=iter(lambda: stream.read(CHUNK), b""),
+            size=int(length) if length.isdigit() else 0,
+            sha256=request.query_params.get("sha256", ""),
+        )
+        return Response(ReceiptSerializer(receipt).data, status.HTTP_201_CREATED)
+
+
+class Reopen(APIView):
+    @extend_schema(request=None, responses=ContributionSerializer)
+    def post(self, request: Request, uuid: str) -> Response:
+        contribution = contribution_of(request, uuid)
+        actions.reopen_contribution(contribution, request.user)
+        return Response(ContributionSerializer(contribution).data)
 
 
 class Finish(APIView):

@@ -5,10 +5,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.middleware.http import ConditionalGetMiddleware
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.decorators import decorator_from_middleware
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -19,8 +21,11 @@ from apps.datasets.models import Contribution, Receipt, Role
 from apps.datasets.pages.scope import contribution_of, dataset_of, frame, refuse
 from apps.datasets.permissions import require
 from apps.datasets.reads import claimed_classes, outcome_counts
-from apps.datasets.receipts import sentence
+from apps.datasets.receipts import RECEIPT_COLUMNS, receipt_rows, sentence
+from apps.datasets.storage import room_of
+from apps.datasets.tables import csv_lines
 from apps.errors import RuleError, invalid
+from apps.members.tokens import also_by_token
 
 RECEIPTS_SHOWN = 100
 # Answers 304 to whoever already has this very fragment.
@@ -44,6 +49,7 @@ def contribute(request: HttpRequest, slug: str) -> HttpResponse:
         "form": form,
         "mine": dataset.contributions.filter(member_id=request.user.pk)[:10],
         "classes": dataset.classes.current(),
+        "room": room_of(request.user),
     }
     return render(request, "datasets/contribute.html", context)
 
@@ -58,6 +64,7 @@ def contribution(request: HttpRequest, uuid: str) -> HttpResponse:
     context |= {
         "form": FilesForm(),
         "mine": found.member_id == request.user.pk,
+        "room": room_of(found.member),
         "claimed": claimed_classes(found.samples.all()),
         "limits": {
             "image": settings.MAX_IMAGE_BYTES,
@@ -79,6 +86,7 @@ def _progress(found: Contribution) -> dict[str, Any]:
         "total": total,
         "outcomes": [(value, name, counts[value]) for value, name in Receipt.Outcome.choices],
         "processed": total - counts["waiting"],
+        "missing": total < found.expected_files,
         "arrived": counts["accepted"] + counts["fixed"],
         "finished": found.status in {Contribution.Status.READY, Contribution.Status.DISCARDED},
     }
@@ -123,7 +131,9 @@ def contribution_files(request: HttpRequest, uuid: str) -> HttpResponse:
         raise invalid("no_files", _("Choose at least one file."))
     files = form.cleaned_data["sent"]
     for file in files:
-        actions.receive_file(found, request.user, name=file.name, chunks=file.chunks())
+        actions.receive_file(
+            found, request.user, name=file.name, chunks=file.chunks(), size=file.size
+        )
     text = ngettext("%(n)s file has arrived.", "%(n)s files have arrived.", len(files))
     messages.success(request, text % {"n": len(files)})
     return redirect("contribution", uuid)
@@ -146,3 +156,30 @@ def contribution_discard(request: HttpRequest, uuid: str) -> HttpResponse:
     actions.discard_contribution(found, request.user)
     messages.success(request, _("The contribution is discarded; nothing of it will be used."))
     return redirect("contribute", found.dataset.slug)
+
+
+@require_POST
+@login_required
+def contribution_reopen(request: HttpRequest, uuid: str) -> HttpResponse:
+    found = contribution_of(request, uuid)
+    actions.reopen_contribution(found, request.user)
+    messages.success(request, _("It is open again: choose the files to send."))
+    return redirect(f"{reverse('contribution', args=[uuid])}?outcome=refused")
+
+
+@require_safe
+@also_by_token
+def receipts_csv(request: HttpRequest, uuid: str) -> StreamingHttpResponse:
+    """Every receipt (of one outcome, if asked for) as a table, streamed."""
+    found = contribution_of(request, uuid)
+    outcome = request.GET.get("outcome", "")
+    if outcome and outcome not in Receipt.Outcome.values:
+        raise invalid("invalid_filter", _("There is no such filter."))
+    rows = found.receipts.select_related("sample__label")
+    rows = rows.filter(outcome=outcome) if outcome else rows
+    response = StreamingHttpResponse(
+        csv_lines(RECEIPT_COLUMNS, receipt_rows(rows.iterator(1000))),
+        content_type="text/csv; charset=utf-8",
+    )
+    response["Content-Disposition"] = content_disposition_header(True, f"receipts-{uuid}.csv")
+    return response

@@ -71,3 +71,22 @@ class FileSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(
         max_length=4000, required=False, help_text="with its folders: train/cat/1.jpg"
     )
+
+
+class AnnouncedSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=4000)
+    sha256 = serializers.RegexField(r"^[0-9a-f]{64}$")
+    size = serializers.IntegerField(min_value=0)
+
+
+class AnnounceSerializer(serializers.Serializer[Any]):
+    files = AnnouncedSerializer(many=True)
+    total_files = serializers.IntegerField(min_value=0, required=False, default=0)
+    total_bytes = serializers.IntegerField(min_value=0, required=False, default=0)
+    again = serializers.BooleanField(required=False, default=False)
+
+
+class MissingSerializer(serializers.Serializer[Any]):
+    missing = serializers.ListField(
+        child=serializers.IntegerField(), help_text="places in the list that was sent"
+    )

@@ -1,8 +1,9 @@
-// Sends chosen or dropped files one by one, three at a time, with their folders as names. A file
-// that fails is tried again by itself, then left to a button. Sending one twice is harmless: the
-// server recognises it.
+// Sends chosen or dropped files one by one, three at a time, with their folders as names. Each is
+// hashed first and announced, so that what has arrived is not sent again: after a reload or a lost
+// connection the same folder is chosen once more, and only the rest is sent.
 
 const AT_ONCE = 3;
+const PORTION = 100;
 const TRIES = 3;
 const SHOWN = 200;
 
@@ -16,18 +17,24 @@ const text = (name) => root.dataset[`text${name[0].toUpperCase()}${name.slice(1)
 const csrf = () => document.cookie.match(/csrftoken=([^;]+)/)?.[1] ?? "";
 
 const files = [];
+// Chosen, not announced yet; then announced and missing.
+const fresh = [];
 const queue = [];
+let paused = false;
 // Kept as they change: adding up fifty thousand files on every progress event would freeze the page.
-const count = { bytes: 0, sent: 0, arrived: 0, lost: 0, open: 0 };
+const count = { bytes: 0, sent: 0, before: 0, arrived: 0, lost: 0, open: 0, asked: 0 };
+const began = { at: 0 };
 let active = 0;
 let told = 0;
+let said = false;
 
 // ---- what was chosen
 
 function add(file, name) {
   const item = { file, name, state: "waiting", sent: 0, tries: 0, row: null };
   files.push(item);
-  queue.push(item);
+  fresh.push(item);
+  began.at ||= Date.now();
   count.bytes += file.size;
   count.open += 1;
   if (files.length <= SHOWN) item.row = makeRow(item);
@@ -80,11 +87,119 @@ function chosen(input) {
   go();
 }
 
+// ---- hashing and asking: what has arrived already is not sent again
+
+const hasher = new Worker(root.dataset.hasher, { type: "module" });
+const hashing = new Map();
+
+hasher.addEventListener("message", ({ data: { id, sha256 } }) => {
+  hashing.get(id)(sha256);
+  hashing.delete(id);
+});
+
+function hashOf(item) {
+  const id = count.asked++;
+  return new Promise((done) => {
+    hashing.set(id, done);
+    hasher.postMessage({ id, file: item.file });
+  });
+}
+
+let asking = false;
+
+// In portions, while earlier ones are being sent: fifty thousand files need no waiting beforehand.
+async function ask() {
+  if (asking) return;
+  asking = true;
+  while (fresh.length) {
+    const portion = fresh.splice(0, PORTION);
+    for (const item of portion) {
+      item.state = "hashing";
+      show(item);
+      item.sha256 = await hashOf(item);
+      if (!item.sha256) lose(item, text("unreadable"));
+    }
+    await announce(portion.filter((item) => item.sha256));
+  }
+  asking = false;
+  go();
+}
+
+async function announce(portion) {
+  if (!portion.length) return;
+  const body = {
+    files: portion.map((item) => ({ name: item.name, sha256: item.sha256, size: item.file.size })),
+    total_files: files.length,
+    total_bytes: count.bytes,
+    again: root.dataset.again === "yes",
+  };
+  for (;;) {
+    let response;
+    try {
+      response = await fetch(root.dataset.missing, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": csrf() },
+        body: JSON.stringify(body),
+      });
+    } catch {
+      await connection();
+      continue;
+    }
+    if (response.ok) {
+      const missing = new Set((await response.json()).missing);
+      portion.forEach((item, place) => (missing.has(place) ? enqueue(item) : there(item)));
+    } else {
+      const why = (await response.json().catch(() => ({}))).detail ?? "";
+      for (const item of portion) lose(item, why);
+    }
+    go();
+    return;
+  }
+}
+
+function enqueue(item) {
+  item.state = "waiting";
+  queue.push(item);
+  show(item);
+}
+
+function there(item) {
+  item.state = "there";
+  sentSoFar(item, item.file.size);
+  count.before += item.file.size;
+  count.arrived += 1;
+  count.open -= 1;
+  show(item);
+}
+
+function lose(item, why) {
+  item.state = "failed";
+  item.why = why;
+  sentSoFar(item, 0);
+  count.lost += 1;
+  count.open -= 1;
+  show(item);
+}
+
 // ---- sending
+
+let waitingForLine = false;
+
+// Until the browser says that it is online again, or a few seconds have passed.
+function connection() {
+  waitingForLine = true;
+  show();
+  return new Promise((back) => {
+    const done = () => { removeEventListener("online", done); clearTimeout(timer); waitingForLine = false; back(); };
+    const timer = setTimeout(done, 3000);
+    addEventListener("online", done);
+  });
+}
 
 function go() {
   document.getElementById("sending").hidden = files.length === 0;
-  while (active < AT_ONCE && queue.length) {
+  if (fresh.length) ask();
+  while (!paused && !waitingForLine && active < AT_ONCE && queue.length) {
     active += 1;
     send(queue.shift());
   }
@@ -93,18 +208,17 @@ function go() {
 
 function send(item) {
   const request = new XMLHttpRequest();
-  const form = new FormData();
-  form.append("name", item.name);
-  form.append("file", item.file, item.file.name);
+  const query = new URLSearchParams({ name: item.name, sha256: item.sha256 });
   item.state = "sending";
   item.tries += 1;
-  request.open("POST", root.dataset.files);
+  request.open("PUT", `${root.dataset.file}?${query}`);
+  request.setRequestHeader("Content-Type", "application/octet-stream");
   request.setRequestHeader("X-CSRFToken", csrf());
   request.setRequestHeader("Accept", "application/json");
   request.upload.onprogress = (event) => { sentSoFar(item, Math.min(event.loaded, item.file.size)); show(item); };
   request.onload = () => ended(item, request);
   request.onerror = () => ended(item, request);
-  request.send(form);
+  request.send(item.file);
   show(item);
 }
 
@@ -113,22 +227,25 @@ function sentSoFar(item, bytes) {
   item.sent = bytes;
 }
 
-function ended(item, request) {
+async function ended(item, request) {
   active -= 1;
   if (request.status === 201 || request.status === 200) {
     item.state = "arrived";
     sentSoFar(item, item.file.size);
     count.arrived += 1;
     count.open -= 1;
-  } else if (item.tries < TRIES && (request.status === 0 || request.status === 429 || request.status >= 500)) {
+  } else if (request.status === 0) {
+    // No connection is nobody's fault: it waits as long as it takes.
     item.state = "again";
-    setTimeout(() => { item.state = "waiting"; queue.push(item); go(); }, 1000 * 2 ** item.tries);
-  } else {
-    item.state = "failed";
+    item.tries -= 1;
     sentSoFar(item, 0);
-    count.lost += 1;
-    count.open -= 1;
-    item.why = reason(request);
+    queue.unshift(item);
+    if (!waitingForLine) await connection();
+  } else if (item.tries < TRIES && (request.status === 429 || request.status >= 500) && request.status !== 507) {
+    item.state = "again";
+    setTimeout(() => { enqueue(item); go(); }, 1000 * 2 ** item.tries);
+  } else {
+    lose(item, reason(request));
   }
   show(item);
   go();
@@ -152,19 +269,34 @@ function show(item) {
   total.max = Math.max(count.bytes, 1);
   total.value = count.sent;
   again.hidden = count.lost === 0;
+  document.getElementById("pause").hidden = !busy();
   finish.disabled = busy();
   // A screen reader hears this line: not each file, but ten times on the way and the end.
   const step = Math.max(1, Math.floor(files.length / 10));
-  if (count.arrived - told >= step || !busy()) {
+  const now = paused || waitingForLine;
+  if (count.arrived - told >= step || !busy() || now !== said) {
+    said = now;
     told = count.arrived;
     const parts = [fill(text("summary"), { sent: count.arrived, all: files.length })];
     if (count.lost) parts.push(fill(text("lost"), { n: count.lost }));
+    if (busy()) parts.push(pace());
     if (files.length > SHOWN) parts.push(fill(text("more"), { n: files.length - SHOWN }));
-    summary.textContent = parts.join(" · ");
+    summary.textContent = parts.filter(Boolean).join(" · ");
   }
 }
 
 const busy = () => count.open > 0;
+
+// How fast, and how long it will take: by what was sent in this visit.
+function pace() {
+  if (waitingForLine) return text("offline");
+  if (paused) return text("paused");
+  const seconds = (Date.now() - began.at) / 1000;
+  const rate = (count.sent - count.before) / seconds;
+  if (seconds < 2 || rate <= 0) return "";
+  const minutes = Math.ceil((count.bytes - count.sent) / rate / 60);
+  return fill(text("pace"), { rate: (rate / 1e6).toFixed(1), minutes });
+}
 
 // ---- events
 
@@ -185,10 +317,16 @@ again.addEventListener("click", () => {
   for (const item of files) {
     if (item.state !== "failed") continue;
     Object.assign(item, { state: "waiting", tries: 0, why: "" });
-    queue.push(item);
+    fresh.push(item);
     count.lost -= 1;
     count.open += 1;
   }
+  go();
+});
+const pause = document.getElementById("pause");
+pause.addEventListener("click", () => {
+  paused = !paused;
+  pause.textContent = text(paused ? "resume" : "pause");
   go();
 });
 addEventListener("beforeunload", (event) => { if (busy()) event.preventDefault(); });
