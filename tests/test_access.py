@@ -61,6 +61,8 @@ ROUTES: dict[str, tuple[str, str]] = {
     "version_card": ("get", "contributor"),
     "version_readme": ("get", "contributor"),
     "version_croissant": ("get", "contributor"),
+    "version_export": ("post", "contributor"),
+    "version_parquet": ("get", "contributor"),
     "dataset_unseal": ("post", "owner"),
     "version_unsealed": ("get", "contributor"),
     "version_manifest_csv": ("get", "contributor"),

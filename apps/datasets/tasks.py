@@ -5,6 +5,8 @@ from celery import shared_task
 from apps.datasets.actions.building import build_versions
 from apps.datasets.actions.contributing import INGEST
 from apps.datasets.actions.erasing import erase_withdrawn
+from apps.datasets.actions.exporting import build_exports
+from apps.datasets.actions.exports import EXPORT
 from apps.datasets.actions.freezing import FREEZE
 from apps.datasets.actions.ingesting import drain_ingest
 from apps.datasets.actions.sweeping import ring_for_waiting
@@ -26,6 +28,12 @@ def ingest() -> None:
 def freeze() -> None:
     heard(FREEZE)
     build_versions()
+
+
+@shared_task(name=EXPORT)
+def export() -> None:
+    heard(EXPORT)
+    build_exports()
 
 
 @shared_task(name=ERASE)

@@ -14,6 +14,7 @@ from apps.datasets.actions.contributing import (
     reopen_contribution,
 )
 from apps.datasets.actions.desk import Decision
+from apps.datasets.actions.exports import request_export
 from apps.datasets.actions.freezing import (
     approve_version,
     discard_version,
@@ -71,6 +72,7 @@ __all__ = [
     "remove_member",
     "renew_lease",
     "reopen_contribution",
+    "request_export",
     "retire_version",
     "review_samples",
     "revoke_invitation",

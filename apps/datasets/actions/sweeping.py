@@ -4,9 +4,10 @@ from django.db.models import QuerySet
 
 from apps.datasets.actions.contributing import INGEST
 from apps.datasets.actions.erasing import to_erase
+from apps.datasets.actions.exports import EXPORT, stale
 from apps.datasets.actions.freezing import FREEZE
 from apps.datasets.actions.withdrawing import ERASE
-from apps.datasets.models import Contribution, Receipt, Version
+from apps.datasets.models import Contribution, Export, Receipt, Version
 from apps.state.doorbell import ring
 
 
@@ -17,6 +18,16 @@ def ring_for_waiting() -> None:
         ring(ERASE)
     if Version.objects.filter(status=Version.Status.BUILDING).exists():
         ring(FREEZE)
+    if _to_export():
+        ring(EXPORT)
+
+
+def _to_export() -> bool:
+    """Exports that wait to be made, or that hold what was withdrawn since."""
+    if Export.objects.filter(status=Export.Status.BUILDING).exists():
+        return True
+    touched = Export.objects.filter(status=Export.Status.READY, version__withdrawn__gt=0)
+    return any(map(stale, touched.select_related("version")))
 
 
 def _unsettled() -> QuerySet[Contribution]:

@@ -1,13 +1,18 @@
 """A version's card: as a page, as README.md, as Croissant."""
 
+import json
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
+from zipstream import ZIP_STORED, ZipStream
 
+from apps.datasets import actions, blobs
+from apps.datasets.actions.exports import ready_export
 from apps.datasets.card import readme, sections
 from apps.datasets.croissant import croissant
 from apps.datasets.downloads import frozen
@@ -56,3 +61,29 @@ def described(
 def address_of(request: HttpRequest, version: Version) -> str:
     here = reverse("version", args=[version.dataset.slug, version.number])
     return request.build_absolute_uri(here)
+
+
+@require_POST
+@login_required
+def version_export(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    actions.request_export(frozen(request.user, slug, number), request.user)
+    return redirect("version", slug, number)
+
+
+@require_safe
+@also_by_token
+def version_parquet(request: HttpRequest, slug: str, number: int) -> StreamingHttpResponse:
+    """One zip of the shards with card, Croissant and manifest, streamed."""
+    version = frozen(request.user, slug, number)
+    files = ready_export(version).files
+    about = json.dumps(described(request, version, files), ensure_ascii=False, indent=1)
+    archive = ZipStream(compress_type=ZIP_STORED)
+    archive.add(readme(version, address_of(request, version)).encode(), "README.md")
+    archive.add(about.encode(), "croissant.json")
+    archive.add(blobs.chunks(version.manifest_sha256), "manifest.parquet")
+    for each in files:
+        archive.add(blobs.chunks(each["sha256"]), each["name"])
+    response = StreamingHttpResponse(archive, content_type="application/zip")
+    name = f"{slug}-{number}-parquet.zip"
+    response["Content-Disposition"] = content_disposition_header(True, name)
+    return response

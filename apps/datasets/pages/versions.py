@@ -64,6 +64,7 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         ],
         "failed_checks": [check for check in found.checks if not check["passed"]],
         "retire_form": RetireForm(),
+        "export": found.exports.first(),
         "chain": _chain(found),
         "jobs_url": address("jobs", slug),
         "leaderboard_url": address("leaderboard", slug),
