@@ -43,7 +43,7 @@ class Samples(DatasetScoped, generics.ListAPIView[Sample]):
         if label := self.request.query_params.get("label", ""):
             if not label.isdigit():
                 raise invalid("invalid_filter", "label: an id", field="label")
-            found = seals.without_hidden(found.filter(label=int(label)), self.dataset)
+            return seals.without_hidden(found.filter(label=int(label)), self.dataset)
         return found
 
     def paginate_queryset(self, queryset: Any) -> Any:

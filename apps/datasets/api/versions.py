@@ -16,7 +16,7 @@ from apps.datasets.api.scope import (
     checked,
     version_of,
 )
-from apps.datasets.models import Version
+from apps.datasets.models import Dataset, Version
 from apps.datasets.pages.diff import found_between, page_of
 from apps.datasets.serializers.versions import FreezeSerializer, VersionSerializer
 from apps.errors import invalid
@@ -78,7 +78,8 @@ class Diff(DatasetScoped, APIView):
         responses=OpenApiTypes.OBJECT,
     )
     def get(self, request: Request, slug: str) -> Response:
-        start, end = self._version("from"), self._version("to")
+        dataset = self.dataset  # before anything is said about what was asked
+        start, end = (self._version(dataset, name) for name in ("from", "to"))
         found = found_between(start, end)["found"]
         if kind := request.query_params.get("kind", ""):
             rows, more = page_of(start, end, kind, request.query_params.get("after", ""))
@@ -86,11 +87,9 @@ class Diff(DatasetScoped, APIView):
             found = found | {"samples": page, "more": more}
         return Response(found)
 
-    def _version(self, name: str) -> Version:
+    def _version(self, dataset: Dataset, name: str) -> Version:
         text = self.request.query_params.get(name, "")
         if not (text.isascii() and text.isdigit() and len(text) < 9):
             raise invalid("invalid_filter", f"{name}: the number of a version", field=name)
-        found: Version = get_object_or_404(
-            self.dataset.versions.exclude(digest=""), number=int(text)
-        )
+        found: Version = get_object_or_404(dataset.versions.exclude(digest=""), number=int(text))
         return found
