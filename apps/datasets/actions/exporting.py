@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from apps.datasets import blobs
 from apps.datasets.actions.exports import stale
+from apps.datasets.ingest.image import EXTENSIONS
 from apps.datasets.models import Export, Sample, Split, TaskKind, Version
 from apps.datasets.parquet import SEALED, Example, ShardWriter, portions
 from apps.datasets.seals import is_sealed
@@ -107,9 +108,11 @@ def _examples(version: Version, split: str) -> Iterator[Example]:
     position = {item["id"]: number for number, item in enumerate(version.classes)}
     hidden = split == Split.TEST and is_sealed(version)
     spans = members(version).filter(split=split).exclude(sample__status=Sample.Status.WITHDRAWN)
-    rows = spans.order_by("sample__blob_sha256").values_list("sample__blob_sha256", "label_id")
-    for sha256, label in rows.iterator(1000):
-        yield Example(blobs.read(sha256), sha256, SEALED if hidden else position[label])
+    columns = ("sample__blob_sha256", "sample__media_type", "label_id")
+    rows = spans.order_by("sample__blob_sha256").values_list(*columns)
+    for sha256, media_type, label in rows.iterator(1000):
+        path = f"{sha256}.{EXTENSIONS.get(media_type, 'txt')}"
+        yield Example(blobs.read(sha256), path, SEALED if hidden else position[label])
 
 
 def drop_stale() -> int:
