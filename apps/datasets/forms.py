@@ -90,15 +90,16 @@ class NewDatasetForm(FactsForm):
     )
 
     class Meta(FactsForm.Meta):
-        fields = ("title", "slug", *FactsForm.Meta.fields[1:])  # type: ignore[assignment]
+        fields = ("title", "slug", "task", *FactsForm.Meta.fields[1:])  # type: ignore[assignment]
         help_texts = FactsForm.Meta.help_texts | {
+            "task": gettext_lazy("What its samples are. It can never be changed."),
             "slug": gettext_lazy(
                 "The last part of its web address: letters, digits and hyphens. Left empty, it is "
                 "made from the title. It can never be changed."
             )
         }
 
-    field_order = ("title", "slug", "summary", "class_names", "guidelines")
+    field_order = ("title", "slug", "task", "summary", "class_names", "guidelines")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -65,6 +65,18 @@ SENTENCES = {
         "It looks like images of two different splits, image %(lookalike_of)s among them. A reviewer "
         "compares them before it can be used."
     ),
+    "not_utf8": gettext_lazy(
+        "This is no text in UTF-8. Save it as UTF-8 (a table as “CSV UTF-8”) and send it again."
+    ),
+    "no_text_column": gettext_lazy(
+        "No column of the table holds the text. Name it one of: %(columns)s; then send it again."
+    ),
+    "bad_table": gettext_lazy("Line %(line)s cannot be read. Mend it and send the file again."),
+    "too_many_rows": gettext_lazy("The file has more than %(limit)s texts. Split it."),
+    "empty_text": gettext_lazy("There is nothing in this text. Leave it out."),
+    "text_too_long": gettext_lazy(
+        "The text has %(found)s characters; the limit is %(limit)s. Cut it into parts."
+    ),
     "discarded": gettext_lazy("The contribution was discarded before this file was read."),
     "lost_upload": gettext_lazy("The file was lost before it was read. Send it again."),
 }
@@ -73,6 +85,7 @@ FIXES = {
     "metadata_removed": gettext_lazy("camera data and location removed"),
     "colour_profile_removed": gettext_lazy("colour profile removed"),
     "previews_removed": gettext_lazy("embedded previews removed"),
+    "unseen_removed": gettext_lazy("invisible characters removed"),
     "converted": gettext_lazy("colours converted"),
 }
 
@@ -99,6 +112,8 @@ def _facts(facts: dict[str, Any]) -> dict[str, Any]:
     limit = facts.get("limit", 0)
     return {
         "lookalike_of": "",
+        "columns": "",
+        "line": "",
         "found": "",
         "width": "",
         "height": "",

@@ -7,7 +7,6 @@ of ours; the archive is read with Pillow and the manifest with pyarrow.
 import io
 import re
 import subprocess
-import sys
 import tarfile
 import zipfile
 from collections import Counter
@@ -16,11 +15,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from django.conf import settings
 from PIL import Image
 from playwright.sync_api import expect
 
 from apps.datasets.models import Contribution, Receipt, Sample, Version
+from tests.accept.recipe import recipe_digest
 from tests.browser.conftest import Person
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -127,13 +126,7 @@ def _check_export(ada: Person, version: Version, folder: Path) -> None:
     manifest.write_bytes(ada.context.request.get(f"{address}/manifest.parquet").body())
     rows = pq.read_table(manifest).to_pylist()
     assert len(rows) == PHOTOS
-    recipe = re.search(r"```python\n(.*?)```", _guide(), re.DOTALL)[1]  # type: ignore[index]
-    script = folder / "digest.py"
-    script.write_text(recipe)
-    # -I: neither this folder nor the environment says where to find a module of ours.
-    command = [sys.executable, "-I", str(script), str(manifest)]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    assert printed == version.digest
+    assert recipe_digest(manifest) == version.digest
     answer = ada.context.request.get(f"{address}/images.zip", timeout=120_000)
     with zipfile.ZipFile(io.BytesIO(answer.body())) as images:
         photos = [name for name in images.namelist() if name.endswith(".jpg")]
@@ -141,7 +134,3 @@ def _check_export(ada: Person, version: Version, folder: Path) -> None:
         assert {name.split("/")[0] for name in photos} == {row["split"] for row in rows}
         for name in photos[::50]:
             Image.open(images.open(name)).load()
-
-
-def _guide() -> str:
-    return Path(settings.ROOT, "docs", "versions.md").read_text()

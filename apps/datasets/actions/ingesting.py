@@ -14,9 +14,10 @@ from django.db.models.functions import Now
 
 from apps.datasets import staging
 from apps.datasets.actions.taking import Taken, read_image, take_images
+from apps.datasets.actions.texting import take_texts
 from apps.datasets.actions.unpacking import unpack
 from apps.datasets.ingest.refusal import Refused
-from apps.datasets.models import Contribution, Receipt
+from apps.datasets.models import Contribution, Receipt, TaskKind
 from apps.datasets.models.contribution import CLAIM_SECONDS
 from apps.errors import RuleError
 from apps.state.actions import move
@@ -64,7 +65,7 @@ def claim_receipts() -> list[Receipt]:
     )
     ours = Receipt.objects.filter(pk__in=keys, claimed_by=claim)
     # A race that took all of them away is no reason to stop: there may be more behind them.
-    return list(ours.select_related("contribution").order_by("pk")) or claim_receipts()
+    return list(ours.select_related("contribution__dataset").order_by("pk")) or claim_receipts()
 
 
 def process_receipts(batch: list[Receipt]) -> None:
@@ -75,6 +76,8 @@ def process_receipts(batch: list[Receipt]) -> None:
             _check(receipt)
             if receipt.archive:
                 unpack(receipt)
+            elif receipt.contribution.dataset.task == TaskKind.TEXT_CLASSIFICATION:
+                take_texts(receipt)
             else:
                 taken.append(read_image(receipt))
         except Refused as refusal:

@@ -9,8 +9,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from apps.datasets import blobs, staging
+from apps.datasets.actions.classing import Classes
 from apps.datasets.actions.placing import Placed, place_newcomers
-from apps.datasets.ingest.folders import Claims, class_key, folder_claims
+from apps.datasets.ingest.folders import Claims, folder_claims
 from apps.datasets.ingest.image import CleanImage, clean_image
 from apps.datasets.lookalikes import index_looks
 from apps.datasets.models import Annotation, Dataset, LabelClass, Receipt, Sample, Scale
@@ -69,7 +70,7 @@ def _write(dataset_id: int, taken: list[Taken]) -> None:
     Dataset.objects.select_for_update().get(pk=dataset_id)
     ours = _still_claimed(taken)
     twins = _Twins(dataset_id, ours)
-    classes = _Classes(dataset_id)
+    classes = Classes(dataset_id)
     fresh: list[tuple[Taken, Sample]] = []
     for each in ours:
         twin = twins.of(each)
@@ -130,24 +131,16 @@ class _Twins:
         self._pixels[each.image.content_sha256] = self._blobs[each.blob] = sample
 
 
-class _Classes:
-    """The dataset's classes by spelling."""
-
-    def __init__(self, dataset_id: int) -> None:
-        found = LabelClass.objects.current().filter(dataset_id=dataset_id)
-        aliases = {class_key(alias): label for label in found for alias in label.aliases}
-        self._known = aliases | {class_key(label.name): label for label in found}
-
-    def of(self, each: Taken) -> LabelClass | None:
-        """The folder's class; where no folder claims one, the contribution's."""
-        if each.claims.label:
-            return self._known.get(class_key(each.claims.label))
-        return each.receipt.contribution.default_class
+def _class_of(each: Taken, classes: Classes) -> LabelClass | None:
+    """The folder's class; where no folder claims one, the contribution's."""
+    if each.claims.label:
+        return classes.named(each.claims.label)
+    return each.receipt.contribution.default_class
 
 
-def _sample(each: Taken, classes: _Classes) -> Sample:
+def _sample(each: Taken, classes: Classes) -> Sample:
     contribution = each.receipt.contribution
-    label = classes.of(each)
+    label = _class_of(each, classes)
     return Sample(
         dataset_id=contribution.dataset_id,
         contribution=contribution,

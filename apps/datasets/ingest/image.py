@@ -20,7 +20,7 @@ SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
 )
 MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
-EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "text/plain": "txt"}
 # For a refusal that names what the file really is.
 OTHER_KINDS = (
     (b"GIF8", "GIF"),

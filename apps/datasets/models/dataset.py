@@ -141,6 +141,10 @@ class Dataset(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def holds_texts(self) -> bool:
+        return self.task == TaskKind.TEXT_CLASSIFICATION
+
 
 class LabelClassQuerySet(models.QuerySet["LabelClass"]):
     def current(self) -> "LabelClassQuerySet":

@@ -10,7 +10,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from apps.datasets import seals
+from apps.datasets import blobs, seals
 from apps.datasets.models import Dataset, Role, Sample, Split, Version
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import may
@@ -110,9 +110,17 @@ def sample(request: HttpRequest, pk: int) -> HttpResponse:
         "events": Event.objects.about(found).select_related("by"),
         "statuses": dict(Sample.Status.choices),
         "withdrawn": found.status == Sample.Status.WITHDRAWN,
+        "text": _text(found),
     }
     context["chain"] = _chain(found, inside, context["receipt"])
     return render(request, "datasets/sample.html", context)
+
+
+def _text(found: Sample) -> str:
+    """The whole of a text; empty for an image or what was withdrawn."""
+    if found.media_type != "text/plain" or found.status == Sample.Status.WITHDRAWN:
+        return ""
+    return blobs.read(found.blob_sha256).decode()
 
 
 def _chain(found: Sample, inside: list[Version], receipt: Any) -> list[dict[str, Any]]:

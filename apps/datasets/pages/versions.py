@@ -100,7 +100,7 @@ def split_totals(found: Version) -> list[int]:
 
 
 def job_new_url(found: Version) -> str:
-    if found.status != Version.Status.APPROVED:
+    if found.status != Version.Status.APPROVED or found.dataset.holds_texts:
         return ""
     return address("job_new", found.dataset.slug, found.number)
 

@@ -45,7 +45,7 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
             "class_names",
             "created_at",
         )
-        read_only_fields = ("task", "created_at")
+        read_only_fields = ("created_at",)
 
 
 class DatasetUpdateSerializer(serializers.ModelSerializer[Dataset]):

@@ -47,6 +47,9 @@ def propose_job(version: Version, by: Any, title: str, config: dict[str, Any]) -
 
 
 def _require_trainable(version: Version) -> None:
+    if version.dataset.holds_texts:
+        text = _("Models for texts come with a later release: nothing here can train on them yet.")
+        raise RuleError("task_not_trainable", text, task=version.dataset.task)
     require_nothing_withdrawn(version)
     if version.status == Version.Status.APPROVED:
         return

@@ -33,12 +33,15 @@ function show(index, { focus = true } = {}) {
   for (const each of cells) { each.tabIndex = -1; each.classList.toggle("here", each === cell); }
   cell.tabIndex = 0;
   if (focus) cell.focus({ preventScroll: false });
-  picture.src = cell.dataset.image;
-  picture.alt = cell.querySelector("img").alt;
-  picture.classList.toggle("pixels", cell.querySelector("img").classList.contains("pixels"));
+  const small = cell.querySelector("img");
+  if (small) {
+    picture.src = cell.dataset.image;
+    picture.alt = small.alt;
+    picture.classList.toggle("pixels", small.classList.contains("pixels"));
+  } else document.getElementById("words").textContent = cell.querySelector(".excerpt").textContent;
   zoomTo(0);
   const next = cells[at + 1];
-  if (next) new Image().src = next.dataset.image;
+  if (next && small) new Image().src = next.dataset.image;
 }
 
 function zoomTo(step) {

@@ -1,0 +1,138 @@
+"""A file of texts becomes a receipt and a sample per text, in portions, repeatable after a crash."""
+
+import hashlib
+from collections.abc import Iterable
+from itertools import islice
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+
+from apps.datasets import blobs, staging
+from apps.datasets.actions.classing import Classes
+from apps.datasets.ingest.folders import folder_claims
+from apps.datasets.ingest.refusal import Refused
+from apps.datasets.ingest.text import CleanText, Entry, clean_text, read_entries
+from apps.datasets.models import Annotation, Dataset, Receipt, Sample
+from apps.datasets.tallies import count_new
+
+PORTION = 500
+Outcome = Receipt.Outcome
+
+
+class Read(NamedTuple):
+    """A text of the file with its receipt; no `clean` where it was refused."""
+
+    entry: Entry
+    receipt: Receipt
+    clean: CleanText | None
+
+
+def take_texts(receipt: Receipt) -> None:
+    """Read the texts of one file. Raises Refused where the file as a whole cannot be read.
+
+    Everything is read before anything is written: a file that ends in an unreadable row adds
+    nothing.
+    """
+    data = staging.path_of(receipt).read_bytes()
+    entries = list(read_entries(data, receipt.name, most=settings.MAX_TEXT_ROWS))
+    rows = iter(entries)
+    while portion := list(islice(rows, PORTION)):
+        _take(receipt, portion)
+        receipt.renew_claim()
+    receipt.settle(Outcome.UNPACKED, facts={"files": len(entries)})
+
+
+def _take(parent: Receipt, portion: list[Entry]) -> None:
+    with transaction.atomic():
+        dataset = Dataset.objects.select_for_update().get(pk=parent.contribution.dataset_id)
+        fresh = _not_taken(parent, [_read(parent, entry) for entry in portion])
+        kept = [each for each in fresh if each.clean]
+        known = _known(dataset, kept)
+        classes = Classes(dataset.pk)
+        samples: list[Sample] = []
+        for each in kept:
+            assert each.clean is not None
+            twin = known.get(each.clean.content_sha256)
+            if twin is None:
+                twin = _sample(parent, each, classes)
+                samples.append(twin)
+                known[each.clean.content_sha256] = twin
+                fixes = each.clean.fixes
+                each.receipt.outcome = Outcome.FIXED if fixes else Outcome.ACCEPTED
+                each.receipt.facts = {"fixes": fixes}
+            else:
+                each.receipt.outcome, each.receipt.code = Outcome.DUPLICATE, "duplicate"
+            each.receipt.sample = twin
+        _write(dataset, samples, fresh)
+
+
+def _read(parent: Receipt, entry: Entry) -> Read:
+    data = entry.text.encode()
+    receipt = Receipt(
+        contribution=parent.contribution,
+        parent=parent,
+        name=f"{parent.name}:{entry.line}"[-1000:],
+        size=len(data),
+        source_sha256=hashlib.sha256(data).hexdigest(),
+    )
+    try:
+        return Read(entry, receipt, clean_text(entry.text, most=settings.MAX_TEXT_CHARS))
+    except Refused as refusal:
+        receipt.outcome, receipt.code = Outcome.REFUSED, refusal.code
+        receipt.facts = refusal.facts
+        return Read(entry, receipt, None)
+
+
+def _not_taken(parent: Receipt, read: Iterable[Read]) -> list[Read]:
+    """Without those that an earlier, interrupted attempt has written."""
+    every = {(each.receipt.name, each.receipt.source_sha256): each for each in read}
+    names = [name for name, _sha256 in every]
+    there = Receipt.objects.filter(contribution=parent.contribution, name__in=names)
+    for key in there.values_list("name", "source_sha256"):
+        every.pop(key, None)
+    return list(every.values())
+
+
+def _known(dataset: Dataset, read: Iterable[Read]) -> dict[str, Sample]:
+    hashes = [each.clean.content_sha256 for each in read if each.clean]
+    found = Sample.objects.filter(dataset=dataset, content_sha256__in=hashes)
+    live = found.exclude(status=Sample.Status.WITHDRAWN)
+    return {sample.content_sha256: sample for sample in live}
+
+
+def _sample(parent: Receipt, each: Read, classes: Classes) -> Sample:
+    clean = each.clean
+    assert clean is not None
+    contribution = parent.contribution
+    claims = folder_claims(parent.name)
+    claimed = each.entry.label or claims.label
+    label = classes.named(claimed) if claimed else contribution.default_class
+    return Sample(
+        dataset_id=contribution.dataset_id,
+        contribution=contribution,
+        contributor_id=contribution.member_id,
+        label=label,
+        claimed_class="" if label else claimed,
+        blob_sha256=blobs.put(clean.data),
+        content_sha256=clean.content_sha256,
+        media_type="text/plain",
+        size=len(clean.data),
+        excerpt=clean.excerpt,
+        source=contribution.source,
+        licence=contribution.licence,
+        group=each.entry.group or clean.content_sha256[:32],
+        declared_split=each.entry.split or claims.split,
+    )
+
+
+def _write(dataset: Dataset, samples: list[Sample], read: Iterable[Read]) -> None:
+    created = Sample.objects.bulk_create(samples)
+    role = Annotation.As.UPLOADER
+    Annotation.objects.bulk_create(
+        Annotation(sample=each, label_id=each.label_id, by_id=each.contributor_id, role=role)
+        for each in created
+        if each.label_id
+    )
+    Receipt.objects.bulk_create(each.receipt for each in read)
+    count_new(dataset.pk, created)
