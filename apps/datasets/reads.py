@@ -210,6 +210,18 @@ def held_queues(dataset: Dataset, user: Any) -> dict[str, int]:
     return {hold: number for hold, number in found.items() if number}
 
 
+def sources_of(dataset: Dataset) -> list[str]:
+    """The sources that contributions name, for a filter."""
+    named = dataset.contributions.exclude(source="").order_by("source")
+    return list(named.values_list("source", flat=True).distinct()[:200])
+
+
+def contributors_of(dataset: Dataset) -> list[str]:
+    """Who contributed, for a filter."""
+    members = dataset.contributions.order_by("member__username")
+    return list(members.values_list("member__username", flat=True).distinct()[:200])
+
+
 def review_groups(dataset: Dataset, user: Any) -> list[tuple[LabelClass | None, int]]:
     """(class, number waiting for this reviewer), in the order of the classes; None: no class yet."""
     counts = tallies.reviewable(dataset, user)

@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from apps.datasets.models import Export, Version
-from apps.errors import RuleError, forbidden
+from apps.errors import RuleError
 from apps.state.actions import move
 from apps.state.doorbell import ring
 
@@ -16,7 +16,7 @@ EXPORT = "apps.datasets.tasks.export"
 def request_export(version: Version, by: Any) -> Export:
     """The export of this version: made now if it is not there, made again if it failed."""
     if not by.is_authenticated:
-        raise forbidden("login_required", _("Sign in to have an export made."))
+        raise RuleError("login_required", _("Sign in to have an export made."), status=401)
     if not version.digest:
         raise RuleError("not_frozen", _("Freeze it first: only a frozen version is exported."))
     export, made = Export.objects.get_or_create(version=version, kind=Export.Kind.PARQUET)

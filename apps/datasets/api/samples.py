@@ -12,11 +12,10 @@ from apps.datasets import seals
 from apps.datasets.api.scope import (
     READ_ANY,
     DatasetScoped,
-    allowed,
 )
 from apps.datasets.models import Sample
+from apps.datasets.searching import CHOICES, find_samples, read_filters
 from apps.datasets.serializers.samples import SampleSerializer
-from apps.errors import invalid
 
 
 class Samples(DatasetScoped, generics.ListAPIView[Sample]):
@@ -25,8 +24,15 @@ class Samples(DatasetScoped, generics.ListAPIView[Sample]):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("status", enum=Sample.Status.values),
-            OpenApiParameter("label", int, description="id of a class"),
+            OpenApiParameter("label", description="id of a class, or none"),
+            OpenApiParameter("status", enum=CHOICES["status"]),
+            OpenApiParameter("split", enum=CHOICES["split"]),
+            OpenApiParameter("hold", enum=CHOICES["hold"]),
+            OpenApiParameter("scale", enum=CHOICES["scale"], description="0 tiny to 3 large"),
+            OpenApiParameter("disputed", enum=CHOICES["disputed"]),
+            OpenApiParameter("source"),
+            OpenApiParameter("contributor", description="a username"),
+            OpenApiParameter("q", description="words inside a text"),
         ]
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -35,16 +41,8 @@ class Samples(DatasetScoped, generics.ListAPIView[Sample]):
     def get_queryset(self) -> QuerySet[Sample]:
         if getattr(self, "swagger_fake_view", False):
             return Sample.objects.none()
-        found = Sample.objects.filter(dataset=self.dataset).select_related(
-            "label", "contributor", "contribution"
-        )
-        if wanted := allowed(self.request, "status", Sample.Status.values):
-            found = found.filter(status=wanted)
-        if label := self.request.query_params.get("label", ""):
-            if not label.isdigit():
-                raise invalid("invalid_filter", "label: an id", field="label")
-            return seals.without_hidden(found.filter(label=int(label)), self.dataset)
-        return found
+        found = find_samples(self.dataset, read_filters(self.request.query_params))
+        return found.select_related("label", "contributor", "contribution")
 
     def paginate_queryset(self, queryset: Any) -> Any:
         page = super().paginate_queryset(queryset)

@@ -14,9 +14,9 @@ from apps.datasets.actions.labelling import SKIP, UNSURE, needed_role, to_label
 from apps.datasets.actions.leasing import holders
 from apps.datasets.guidelines import to_html
 from apps.datasets.models import Dataset, Policy
-from apps.datasets.pages.samples import _number
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import require
+from apps.datasets.searching import number
 
 SIZE = 24
 
@@ -51,8 +51,8 @@ def _left(dataset: Dataset, blind: bool) -> int:
 def _say(request: HttpRequest, dataset: Dataset) -> HttpResponse:
     """One label from the plain form, for a browser without JavaScript."""
     said: Any = request.POST.get("label", "")
-    said = said if said in {SKIP, UNSURE} else _number(said or "0")
-    sample = _number(request.POST.get("sample", ""))
+    said = said if said in {SKIP, UNSURE} else number(said or "0")
+    sample = number(request.POST.get("sample", ""))
     result = actions.label_samples(dataset, request.user, {sample: said})
     for refusal in result.refused:
         messages.error(request, refusal["detail"])

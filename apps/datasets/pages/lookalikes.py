@@ -12,9 +12,9 @@ from apps.datasets import actions
 from apps.datasets.actions.holding import HELD, Verdict
 from apps.datasets.lookalikes import resembles
 from apps.datasets.models import Dataset, Hold, Role, Sample
-from apps.datasets.pages.samples import _number
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import require
+from apps.datasets.searching import number
 
 SHOWN = 12
 DOUBLES = 3
@@ -28,7 +28,7 @@ def lookalikes(request: HttpRequest, slug: str) -> HttpResponse:
         return _decide(request, dataset)
     held = dataset.samples.filter(status=Sample.Status.PENDING, hold__in=HELD)
     after = request.GET.get("after", "0")
-    page = held.filter(pk__gt=_number(after)).select_related("label", "contributor")
+    page = held.filter(pk__gt=number(after)).select_related("label", "contributor")
     shown = list(page.order_by("pk")[: SHOWN + 1])
     more, shown = len(shown) > SHOWN, shown[:SHOWN]
     context = frame(request, dataset, "review") | {
@@ -59,7 +59,7 @@ def _pair(request: HttpRequest, sample: Sample) -> dict[str, Any]:
 
 
 def _decide(request: HttpRequest, dataset: Dataset) -> HttpResponse:
-    sample = get_object_or_404(dataset.samples, pk=_number(request.POST.get("sample", "")))
+    sample = get_object_or_404(dataset.samples, pk=number(request.POST.get("sample", "")))
     actions.release_lookalike(sample, request.user, request.POST.get("verdict", ""))
     messages.success(request, _("Decided. It is in its history."))
     return redirect("lookalikes", dataset.slug)

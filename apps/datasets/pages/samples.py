@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import NoReverseMatch, reverse
@@ -11,28 +10,27 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from apps.datasets import blobs, seals
-from apps.datasets.models import Dataset, Role, Sample, Split, Version
+from apps.datasets.models import Dataset, Hold, Role, Sample, Scale, Split, Version
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import may
-from apps.datasets.reads import versions_with
-from apps.errors import invalid
+from apps.datasets.reads import contributors_of, sources_of, versions_with
+from apps.datasets.searching import find_samples, number, read_filters
 from apps.state.models import Event
 
 SHOWN = 96
-NO_CLASS = "none"
 
 
 @require_safe
 def samples(request: HttpRequest, slug: str) -> HttpResponse:
     dataset = dataset_of(request, slug)
-    wanted = _filters(request)
-    found = _matching(dataset, wanted)
+    wanted = read_filters(request.GET)
+    found = find_samples(dataset, wanted)
     if before := request.GET.get("before", ""):
-        found = found.filter(pk__lt=_number(before))
+        found = found.filter(pk__lt=number(before))
     rows = found.select_related("label").order_by("-pk")[: SHOWN + 1]
     shown = seals.mask(rows, dataset, _("sealed"))
     more, shown = len(shown) > SHOWN, shown[:SHOWN]
-    address = f"{reverse('samples', args=[slug])}?{urlencode(wanted)}"
+    address = f"{reverse('samples', args=[slug])}?{urlencode({name: each for name, each in wanted.items() if each})}"
     context = frame(request, dataset, "samples") | {
         "samples": shown,
         "wanted": wanted,
@@ -40,6 +38,10 @@ def samples(request: HttpRequest, slug: str) -> HttpResponse:
         "classes": dataset.classes.current(),
         "statuses": Sample.Status.choices,
         "splits": Split.choices,
+        "holds": [choice for choice in Hold.choices if choice[0]],
+        "scales": [] if dataset.holds_texts else Scale.choices,
+        "sources": sources_of(dataset),
+        "contributors": contributors_of(dataset),
         "first_url": address if before else "",
         "next_url": f"{address}&before={shown[-1].pk}" if more else "",
     }
@@ -47,40 +49,6 @@ def samples(request: HttpRequest, slug: str) -> HttpResponse:
     return render(
         request, "datasets/_samples.html" if only_grid else "datasets/samples.html", context
     )
-
-
-def _filters(request: HttpRequest) -> dict[str, str]:
-    """The filters as asked for; unknown values are refused rather than ignored."""
-    wanted = {name: request.GET.get(name, "") for name in ("status", "label", "split")}
-    allowed = {"status": Sample.Status.values, "split": Split.values}
-    for name, values in allowed.items():
-        if wanted[name] and wanted[name] not in values:
-            raise invalid("invalid_filter", _("There is no such filter."), field=name)
-    if wanted["label"] not in {"", NO_CLASS}:
-        _number(wanted["label"])
-    return wanted
-
-
-def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise invalid("invalid_filter", _("There is no such filter."))
-    return int(text)
-
-
-def _matching(dataset: Dataset, wanted: dict[str, str]) -> QuerySet[Sample]:
-    found: QuerySet[Sample] = dataset.samples.all()
-    if wanted["status"]:
-        found = found.filter(status=wanted["status"])
-    else:
-        found = found.exclude(status=Sample.Status.WITHDRAWN)
-    if wanted["split"]:
-        found = found.filter(split=wanted["split"])
-    if wanted["label"] == NO_CLASS:
-        found = seals.without_hidden(found.filter(label=None), dataset)
-    elif wanted["label"]:
-        chosen = found.filter(label_id=int(wanted["label"]))
-        found = seals.without_hidden(chosen, dataset)
-    return found
 
 
 @require_safe

@@ -1,0 +1,85 @@
+"""Filters of the list of samples: each alone, together, refused when unknown, page after page."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from apps.datasets.models import Sample
+from apps.datasets.tests.cast import make_image
+
+LIST = "/datasets/pets/samples/"
+
+
+@pytest.fixture
+def sourced(contribute: Any, cast: Any, samples: Any) -> list[Sample]:
+    """Three of Ada's from the park, larger, beside Ben's ten small ones."""
+    files = {f"cat/{n}.png": make_image(90 + n, size=(70, 70)) for n in range(3)}
+    batch = contribute(files, by=cast.ada, source="park")
+    return list(batch.samples.order_by("pk"))
+
+
+def found(client: Any, **query: str) -> set[int]:
+    page = {sample.pk for sample in client.get(LIST, query).context["samples"]}
+    api = client.get("/api/datasets/pets/samples/", query | {"page_size": "500"}).json()
+    assert {each["id"] for each in api["results"]} == page, "the API finds the same"
+    return page
+
+
+def test_each_filter(
+    cast: Any, samples: list[Sample], sourced: list[Sample], approve: Any, browser_of: Any
+) -> None:
+    chen = browser_of(cast.chen)
+    park = {sample.pk for sample in sourced}
+    every = park | {sample.pk for sample in samples}
+    approve(samples[:2])
+    Sample.objects.filter(pk=samples[5].pk).update(disputed=True)
+    Sample.objects.filter(pk=samples[6].pk).update(hold="expert")
+    assert found(chen) == every
+    assert found(chen, source="park") == park
+    assert found(chen, contributor="ada") == park
+    assert found(chen, contributor="nobody") == set()
+    assert found(chen, scale="1") == park
+    assert found(chen, status="approved") == {samples[0].pk, samples[1].pk}
+    assert found(chen, disputed="yes") == {samples[5].pk}
+    assert found(chen, hold="expert") == {samples[6].pk}
+    label = str(samples[0].label_id)
+    assert found(chen, label=label, source="park") == park
+    assert found(chen, label=label, status="approved") == {samples[0].pk}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"status": "odd"},
+        {"scale": "9"},
+        {"hold": "odd"},
+        {"disputed": "no"},
+        {"label": "-1"},
+        {"label": "9" * 19},
+        {"q": "x" * 121},
+    ],
+)
+def test_unknown_values_are_refused(
+    cast: Any, samples: Any, browser_of: Any, query: dict[str, str]
+) -> None:
+    for path in (LIST, "/api/datasets/pets/samples/"):
+        answer = browser_of(cast.chen).get(path, query, headers={"Accept": "application/json"})
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_filter")
+
+
+def test_queries_do_not_grow(cast: Any, contribute: Any, samples: Any, browser_of: Any) -> None:
+    chen = browser_of(cast.chen)
+
+    def queries() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            chen.get(LIST)
+        return len(captured)
+
+    chen.get(LIST)
+    few = queries()
+    contribute({f"dog/{n}.png": make_image(200 + n) for n in range(30)})
+    assert queries() == few
