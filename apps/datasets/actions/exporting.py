@@ -4,7 +4,8 @@ import logging
 import socket
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -73,11 +74,13 @@ def _shards(export: Export) -> Iterator[dict[str, Any]]:
     done = 0
     for split in Split.values:
         made: list[tuple[str, int]] = []
-        for portion in portions(_examples(export.version, split), SHARD_BYTES):
-            with tempfile.TemporaryFile() as out:
-                done = _write(export, out, portion, done)
-                size = out.seek(0, 2)
-                made.append((blobs.put_file(out), size))
+        # Closed also when a shard fails: it holds a cursor of the database.
+        with closing(_examples(export.version, split)) as examples:
+            for portion in portions(examples, SHARD_BYTES):
+                with tempfile.TemporaryFile() as out:
+                    done = _write(export, out, portion, done)
+                    size = out.seek(0, 2)
+                    made.append((blobs.put_file(out), size))
         for number, (sha256, size) in enumerate(made):
             name = f"data/{split}-{number:05d}-of-{len(made):05d}.parquet"
             yield {"name": name, "sha256": sha256, "size": size}
@@ -103,7 +106,7 @@ def _progress(export: Export, done: int) -> None:
         raise RuleError("claim_lost", "another worker makes this export now")
 
 
-def _examples(version: Version, split: str) -> Iterator[Example]:
+def _examples(version: Version, split: str) -> Generator[Example, None, None]:
     """What is still there of a split, sorted by hash; a sealed test label is -1."""
     position = {item["id"]: number for number, item in enumerate(version.classes)}
     hidden = split == Split.TEST and is_sealed(version)
