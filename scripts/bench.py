@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = ("training.bench", "apps.datasets.bench", "apps.jobs.bench")
+MODULES = ("training.bench", "apps.datasets.bench", "apps.datasets.bench_scale", "apps.jobs.bench")
 KEYS = {"name", "value", "unit", "target", "met", "rounds", "detail"}
 ROW_SECONDS = 1800
+# Rows with these endings are measured on a throw-away PostgreSQL, the others on SQLite.
+ON_POSTGRESQL = ("_pg", "_1m")
 
 
 def main() -> int:
@@ -74,6 +76,8 @@ def ask(module: str, row: str | None) -> Any:
     with tempfile.TemporaryDirectory(prefix="potluck-bench-") as folder:
         answer = Path(folder) / "answer.json"
         command = [sys.executable, __file__, "--child", module, *(["--row", row] if row else [])]
+        if row and row.endswith(ON_POSTGRESQL):
+            command = with_postgresql(command)
         try:
             subprocess.run(
                 command, cwd=ROOT, env=environment(folder), check=True, timeout=ROW_SECONDS
@@ -82,6 +86,13 @@ def ask(module: str, row: str | None) -> Any:
             print(f"bench: CRASHED {module} {row or ''}: {error}", file=sys.stderr, flush=True)
             return None
         return json.loads(answer.read_text())
+
+
+def with_postgresql(command: list[str]) -> list[str]:
+    """The command with DATABASE_URL of a throw-away server of its own."""
+    newest = max(Path("/usr/lib/postgresql").iterdir(), key=lambda path: int(path.name)).name
+    url = 'DATABASE_URL="postgres://$PGUSER:$PGPASSWORD@$PGHOST:$PGPORT/postgres" exec "$@"'
+    return ["pg_virtualenv", "-v", newest, "-t", "sh", "-c", url, "sh", *command]
 
 
 def environment(folder: str) -> dict[str, str]:
