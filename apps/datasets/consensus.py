@@ -5,9 +5,9 @@ more than two thirds) 2 of 2 settle it, 2 of 3 do not, 3 of 4 do.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 REJECT = "reject"  # cannot be used
 UNSURE = "unsure"  # looked at it and cannot tell
@@ -31,7 +31,7 @@ class Verdict(NamedTuple):
     agreeing: int  # how many said the most frequent answer
 
 
-def verdict(votes: Mapping[Hashable, Option], rule: Rule) -> Verdict:
+def verdict(votes: Mapping[Any, Option], rule: Rule) -> Verdict:
     """votes: one answer for each person (their latest). The order of people means nothing."""
     people = len(votes)
     answers = Counter(option for option in votes.values() if option != UNSURE)
@@ -44,6 +44,6 @@ def verdict(votes: Mapping[Hashable, Option], rule: Rule) -> Verdict:
     return Verdict(state, None, people, agreeing)
 
 
-def disputed(votes: Mapping[Hashable, Option]) -> bool:
+def disputed(votes: Mapping[Any, Option]) -> bool:
     """Whether people named different classes."""
     return len({option for option in votes.values() if isinstance(option, int)}) > 1

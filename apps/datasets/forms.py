@@ -96,7 +96,7 @@ class NewDatasetForm(FactsForm):
             "slug": gettext_lazy(
                 "The last part of its web address: letters, digits and hyphens. Left empty, it is "
                 "made from the title. It can never be changed."
-            )
+            ),
         }
 
     field_order = ("title", "slug", "task", "summary", "class_names", "guidelines")

@@ -43,8 +43,8 @@ def _whole(label: Any, initial: int, help_text: Any = "") -> forms.IntegerField:
 def _usual_side(dataset: Dataset) -> int:
     """A start for the image size: no larger than the images are, nor than trains in a while."""
     seen = Sample.objects.filter(dataset=dataset, status=Sample.Status.APPROVED)
-    longest = max((max(size) for size in seen.values_list("width", "height")[:20]), default=32)
-    return min(64, max(16, longest))
+    sides = [side or 0 for size in seen.values_list("width", "height")[:20] for side in size]
+    return min(64, max(16, max(sides, default=32)))
 
 
 class ProposeForm(forms.Form):

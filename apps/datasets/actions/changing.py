@@ -10,6 +10,8 @@ from apps.datasets.tallies import Moves, State
 from apps.state.actions import move_all
 
 PORTION = 500
+# What ends a sample's lease.
+NO_LEASE: dict[str, Any] = {"leased_to": None, "leased_until": None, "lease": None}
 
 
 def change_samples(
@@ -28,12 +30,7 @@ def change_samples(
     """
     todo = sorted(samples, key=lambda sample: sample.pk)
     if to and to != Sample.Status.PENDING:
-        fields = {
-            "hold": Hold.NONE,
-            "leased_to": None,
-            "leased_until": None,
-            "lease": None,
-        } | fields
+        fields = {"hold": Hold.NONE, **NO_LEASE, **fields}
     won: list[Sample] = []
     with transaction.atomic():
         for start in range(0, len(todo), PORTION):

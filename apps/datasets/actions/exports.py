@@ -21,7 +21,12 @@ def request_export(version: Version, by: Any) -> Export:
         raise RuleError("not_frozen", _("Freeze it first: only a frozen version is exported."))
     export, made = Export.objects.get_or_create(version=version, kind=Export.Kind.PARQUET)
     if not made and (export.status == Export.Status.FAILED or stale(export)):
-        fields: dict[str, Any] = {"done": 0, "failure": "", "claimed_until": None, "created_at": Now()}
+        fields: dict[str, Any] = {
+            "done": 0,
+            "failure": "",
+            "claimed_until": None,
+            "created_at": Now(),
+        }
         move(export, Export.Status.BUILDING, by=by, **fields)
     ring(EXPORT)
     return export

@@ -33,14 +33,16 @@ def release_lookalike(sample: Sample, by: Any, verdict: str) -> None:
         Dataset.objects.select_for_update().get(pk=sample.dataset_id)
         before = sample.label_id
         if verdict == Verdict.SAME:
-            reason = Review.Reason.DUPLICATE
+            reason: Review.Reason | None = Review.Reason.DUPLICATE
             to = Sample.Status.REJECTED
-            won = change_samples([sample], to=to, by=by, why=reason, hold=Hold.NONE)
+            won = change_samples(
+                [sample], to=to, by=by, why=Review.Reason.DUPLICATE, hold=Hold.NONE
+            )
             decision = Review.Decision.REJECT
         else:
             group = _group(sample) if verdict == Verdict.TOGETHER else sample.group
             won = change_samples([sample], hold=Hold.NONE, group=group)
-            reason, decision = "", Review.Decision.RELEASE
+            reason, decision = None, Review.Decision.RELEASE
         if not won:
             raise RuleError("lost_race", _("Somebody else decided about it. Reload the page."))
         Review.objects.create(
@@ -49,7 +51,7 @@ def release_lookalike(sample: Sample, by: Any, verdict: str) -> None:
             decision=decision,
             label_id=before,
             label_before_id=before,
-            reason=reason,
+            reason=reason or "",
             note=str(verdict),
             batch=uuid.uuid4(),
         )

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from apps.datasets.actions.changing import change_samples
+from apps.datasets.actions.changing import NO_LEASE, change_samples
 from apps.datasets.actions.desk import no
 from apps.datasets.actions.leasing import end_leases, skip_samples, take_back
 from apps.datasets.actions.settling import mark_disputed, settle_by_votes, votes_on
@@ -112,8 +112,7 @@ def _say(dataset: Dataset, samples: list[Sample], said: Said, by: Any, result: L
     if dataset.policy == Policy.CONSENSUS:
         end_leases(samples, by)
     elif label:
-        end = {"leased_to": None, "lease": None, "leased_until": None}
-        change_samples(samples, label_id=label, claimed_class="", **end)
+        change_samples(samples, label_id=label, claimed_class="", **NO_LEASE)
     else:  # somebody else may know
         skip_samples(samples, by)
     settle_by_votes(dataset, samples, by)

@@ -98,7 +98,7 @@ def skip_samples(samples: Sequence[Sample], by: Any) -> None:
 def holders(dataset: Dataset, queue: QuerySet[Sample]) -> list[dict[str, Any]]:
     """Who holds the rest of a queue, and until when at the latest: [{"who", "until"}]."""
     held = queue.filter(leased_until__gt=Now()).order_by("leased_to", "-leased_until")
-    latest: dict[str, datetime] = {}
+    latest: dict[str, datetime | None] = {}
     for who, until in held.values_list("leased_to__username", "leased_until").distinct()[:200]:
         latest.setdefault(who, until)
     return [{"who": who, "until": until} for who, until in latest.items()]

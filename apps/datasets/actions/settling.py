@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from apps.datasets.actions.changing import change_samples
+from apps.datasets.actions.changing import NO_LEASE, change_samples
 from apps.datasets.consensus import EXPERT, REJECT, SETTLED, UNSURE, Option, Rule, disputed, verdict
 from apps.datasets.models import Annotation, Dataset, Hold, Policy, Review, Sample
 
@@ -67,13 +67,12 @@ def settle_by_votes(dataset: Dataset, samples: Sequence[Sample], by: Any) -> int
         if state == SETTLED:
             settled += len(_settle(group, option, by))
         elif state == EXPERT:
-            lease = {"leased_to": None, "lease": None, "leased_until": None}
-            change_samples(group, hold=Hold.EXPERT, **lease)
+            change_samples(group, hold=Hold.EXPERT, **NO_LEASE)
     return settled
 
 
 def _settle(group: list[Sample], option: Option | None, by: Any) -> list[Sample]:
     if option == REJECT:
         return change_samples(group, to=Sample.Status.REJECTED, by=by, why="consensus")
-    label = {"label_id": option, "claimed_class": ""}
+    label: dict[str, Any] = {"label_id": option, "claimed_class": ""}
     return change_samples(group, to=Sample.Status.APPROVED, by=by, why="consensus", **label)

@@ -1,5 +1,6 @@
 """The labelling page: one picture at a time from a leased batch, answered with the keyboard."""
 
+from collections import Counter
 from typing import Any
 
 from django.contrib import messages
@@ -44,8 +45,8 @@ def label(request: HttpRequest, slug: str) -> HttpResponse:
 def _left(dataset: Dataset, blind: bool) -> int:
     """What waits, from the counts that are kept: under consensus all that is pending."""
     counts = tallies.by_class(dataset)
-    kinds = counts.values() if blind else [counts.get(0, {})]
-    return sum(each.get("pending", 0) for each in kinds)
+    kinds = list(counts.values()) if blind else [counts.get(0, Counter())]
+    return sum(each["pending"] for each in kinds)
 
 
 def _say(request: HttpRequest, dataset: Dataset) -> HttpResponse:
