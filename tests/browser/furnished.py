@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from apps.datasets import actions
+from apps.datasets import actions, blobs
 from apps.datasets.actions.building import build_versions
 from apps.datasets.actions.ingesting import drain_ingest
 from apps.datasets.models import Contribution, Dataset, Licence, Membership, Role, Sample
@@ -75,6 +75,7 @@ def furnish(cast: Any) -> SimpleNamespace:
         "notes.txt": b"no image",
         "pentagon/1.jpg": drawing("pentagon", 1),
     }
+    odd["circle/copy.jpg"] = _again(dataset)
     last = _contribute(dataset, cast.ben, odd, source="North beach")
     _contribute(dataset, cast.ben, {f"{n}.jpg": drawing("square", 50 + n) for n in range(4)})
     return SimpleNamespace(cast=cast, dataset=dataset, contribution=last, value=_values(last))
@@ -112,6 +113,14 @@ def _review(dataset: Dataset, by: Any, batch: Contribution, keep: int = 0) -> No
 def _freeze(dataset: Dataset, by: Any) -> None:
     actions.freeze_version(dataset, by, notes="More shapes")
     build_versions()
+
+
+def _again(dataset: Dataset) -> bytes:
+    """An image of the test split in other bytes: it is held back as a look-alike."""
+    frozen = Sample.objects.filter(dataset=dataset, split="test").order_by("pk")[0]
+    out = io.BytesIO()
+    Image.open(io.BytesIO(blobs.read(frozen.blob_sha256))).save(out, "JPEG", quality=55)
+    return out.getvalue()
 
 
 def _values(batch: Contribution) -> Any:

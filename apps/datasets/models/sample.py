@@ -157,6 +157,12 @@ class Sample(models.Model):
             models.Index(
                 fields=["dataset", "id"], condition=models.Q(disputed=True), name="samples_disputed"
             ),
+            # What people disagree about is handed out first.
+            models.Index(
+                fields=["dataset", "label", "id"],
+                condition=models.Q(disputed=True, status="pending"),
+                name="samples_disputed_queue",
+            ),
             models.Index(fields=["dataset", "group"], name="samples_of_group"),
             models.Index(fields=["contribution", "status"], name="samples_of_contribution"),
             models.Index(
