@@ -55,6 +55,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{ONE}lookalikes/", lookalikes.lookalikes, name="lookalikes"),
     path(f"{ONE}samples/", samples.samples, name="samples"),
     path("samples/<int:pk>/", samples.sample, name="sample"),
+    path("samples/<int:pk>/comment/", samples.sample_comment, name="sample_comment"),
     path("samples/<int:pk>/withdraw/", withdrawal.sample_withdraw, name="sample_withdraw"),
     path(f"{BATCH}withdraw/", withdrawal.contribution_withdraw, name="contribution_withdraw"),
     path(f"{VERSION}tombstones.json", withdrawal.tombstones, name="version_tombstones"),

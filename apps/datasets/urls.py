@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.datasets import downloads
 from apps.datasets.api import (
+    commenting,
     contributing,
     labelling,
     leasing,
@@ -57,6 +58,7 @@ urlpatterns = [
     path("api/samples/<int:pk>/appeal/", leasing.Appeal.as_view(), name="api_appeal"),
     path(f"{API}reviews/undo/", reviewing.Undo.as_view(), name="api_undo"),
     path("api/samples/<int:pk>/lookalike/", lookalikes.Lookalike.as_view(), name="api_lookalike"),
+    path("api/samples/<int:pk>/comments/", commenting.Comments.as_view(), name="api_comments"),
     path("api/samples/<int:pk>/withdraw/", withdrawal.Withdraw.as_view(), name="api_withdraw"),
     path(f"{API}versions/", versions.Versions.as_view(), name="api_versions"),
     path(f"{API}versions/<int:number>/", versions.OneVersion.as_view(), name="api_version"),

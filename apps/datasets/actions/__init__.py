@@ -4,6 +4,7 @@ What only workers do (ingesting.drain_ingest, building.build_versions) is import
 """
 
 from apps.datasets.actions.appealing import appeal_rejection
+from apps.datasets.actions.commenting import comment_on
 from apps.datasets.actions.contributing import (
     Announced,
     announce_files,
@@ -55,6 +56,7 @@ __all__ = [
     "appeal_rejection",
     "approve_version",
     "change_policy",
+    "comment_on",
     "create_dataset",
     "discard_contribution",
     "discard_version",

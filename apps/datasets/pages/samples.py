@@ -2,14 +2,15 @@
 
 from typing import Any
 
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from apps.datasets import blobs, seals
+from apps.datasets import actions, blobs, seals
 from apps.datasets.models import Dataset, Hold, Role, Sample, Scale, Split, Version
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import may
@@ -75,6 +76,7 @@ def sample(request: HttpRequest, pk: int) -> HttpResponse:
         "receipt": found.receipts.order_by("pk").first() if traceable else None,
         "annotations": [] if hidden else found.annotations.select_related("label", "by"),
         "reviews": [] if hidden else found.reviews.select_related("label", "label_before", "by"),
+        "comments": found.comments.select_related("by"),
         "events": Event.objects.about(found).select_related("by"),
         "statuses": dict(Sample.Status.choices),
         "withdrawn": found.status == Sample.Status.WITHDRAWN,
@@ -136,3 +138,11 @@ def address(name: str, *args: Any) -> str:
         return reverse(name, args=args)
     except NoReverseMatch:
         return ""
+
+
+@require_POST
+@login_required
+def sample_comment(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(Sample.objects.visible_to(request.user), pk=pk)
+    comment = actions.comment_on(found, request.user, request.POST.get("text", ""))
+    return redirect(f"{reverse('sample', args=[pk])}#comment-{comment.pk}")
