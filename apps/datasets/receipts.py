@@ -34,7 +34,9 @@ SENTENCES = {
         "The file is larger than the limit of %(size)s. Scale it down and send it again."
     ),
     "duplicate": gettext_lazy("The same picture is already in this dataset."),
-    "bad_archive": gettext_lazy("The archive is damaged or is not a zip file. Pack it again."),
+    "bad_archive": gettext_lazy(
+        "The archive is damaged, or is neither zip nor tar. Pack it again."
+    ),
     "archive_too_many_files": gettext_lazy(
         "The archive holds %(found)s files; the limit is %(limit)s. Split it."
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from apps.datasets.ingest.archive import looks_like_zip
+from apps.datasets.ingest.archive import looks_like_archive
 from apps.datasets.models import Receipt
 
 
@@ -44,13 +44,13 @@ def receive(chunks: Iterable[bytes]) -> Arrived:
     size, start = 0, b""
     with tempfile.NamedTemporaryFile(dir=folder, prefix="arriving-", delete=False) as out:
         for chunk in chunks:
-            start = start or chunk[:8]
+            start = start or chunk[:512]
             size += len(chunk)
             digest.update(chunk)
-            if size > limit_for(looks_like_zip(start)):
+            if size > limit_for(looks_like_archive(start)):
                 break
             out.write(chunk)
-    return Arrived(Path(out.name), digest.hexdigest(), size, looks_like_zip(start))
+    return Arrived(Path(out.name), digest.hexdigest(), size, looks_like_archive(start))
 
 
 def limit_for(archive: bool) -> int:

@@ -1,20 +1,13 @@
 """An archive becomes one receipt per entry."""
 
-from zipfile import ZipFile, ZipInfo
-
 from django.conf import settings
 from django.db import transaction
 
 from apps.datasets import staging
-from apps.datasets.ingest.archive import (
-    Bounds,
-    check_entry,
-    entries_of,
-    open_archive,
-    read_entry,
-)
+from apps.datasets.ingest.archive import Bounds, Member, looks_like_zip, zip_members
 from apps.datasets.ingest.folders import clean_name
 from apps.datasets.ingest.refusal import Refused
+from apps.datasets.ingest.tarball import tar_members
 from apps.datasets.models import Receipt
 
 RENEW_EVERY = 50  # entries
@@ -27,10 +20,12 @@ def unpack(receipt: Receipt) -> None:
     """
     bounds = _bounds()
     found = 0
-    with staging.path_of(receipt).open("rb") as stream, open_archive(stream, bounds) as archive:
-        for entry in entries_of(archive):
+    with staging.path_of(receipt).open("rb") as stream:
+        zipped = looks_like_zip(stream.read(8))
+        stream.seek(0)
+        for member in (zip_members if zipped else tar_members)(stream, bounds):
             found += 1
-            _add_member(receipt, archive, entry, bounds)
+            _add_member(receipt, member)
             if found % RENEW_EVERY == 0:
                 receipt.renew_claim()
     receipt.settle(Receipt.Outcome.UNPACKED, facts={"files": found})
@@ -45,15 +40,12 @@ def _bounds() -> Bounds:
     )
 
 
-def _add_member(receipt: Receipt, archive: ZipFile, entry: ZipInfo, bounds: Bounds) -> None:
-    name = clean_name(entry.filename)
-    try:
-        check_entry(entry, bounds)
-        data = read_entry(archive, entry, bounds)
-    except Refused as refusal:
-        _refuse_member(receipt, name, entry.file_size, refusal)
+def _add_member(receipt: Receipt, member: Member) -> None:
+    name = clean_name(member.name)
+    if member.refusal:
+        _refuse_member(receipt, name, member.size, member.refusal)
         return
-    arrived = staging.receive([data])
+    arrived = staging.receive([member.data])
     try:
         _stage_member(receipt, name, arrived)
     finally:

@@ -1,4 +1,4 @@
-"""Reading a zip that nobody vouches for: bounded, by stream, never extracted by name."""
+"""Archives that nobody vouches for: bounded, by stream, never extracted by name. Zip is read here."""
 
 import stat
 import zipfile
@@ -11,7 +11,7 @@ from apps.datasets.ingest.refusal import Refused
 
 CHUNK = 2**18
 READ_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
-# What operating systems put into archives without being asked.
+NESTED = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".xz", ".zst", ".bz2")
 LITTER = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
@@ -23,8 +23,51 @@ class Bounds:
     ratio: int
 
 
+@dataclass(frozen=True)
+class Member:
+    """One file of an archive: its bytes, or why they are refused."""
+
+    name: str
+    size: int  # bytes, as the archive says
+    data: bytes = b""
+    refusal: Refused | None = None
+
+
 def looks_like_zip(start: bytes) -> bool:
     return start.startswith((b"PK\x03\x04", b"PK\x05\x06"))
+
+
+def looks_like_archive(start: bytes) -> bool:
+    """By the first 512 bytes: a zip, a tar, or something gzipped (which has to be a tar)."""
+    return looks_like_zip(start) or start[257:262] == b"ustar" or start.startswith(b"\x1f\x8b")
+
+
+def is_litter(name: str) -> bool:
+    """What operating systems put into archives without being asked."""
+    plain = name.replace("\\", "/").removeprefix("./")
+    return plain.startswith(LITTER[0]) or plain.endswith(LITTER[1:])
+
+
+def is_unsafe(name: str) -> bool:
+    """Absolute, with a drive, or leading out of the archive."""
+    plain = name.replace("\\", "/")
+    drive = len(plain) > 1 and plain[1] == ":"
+    return plain.startswith("/") or drive or ".." in plain.split("/")
+
+
+def is_nested(name: str) -> bool:
+    return name.lower().endswith(NESTED)
+
+
+def zip_members(stream: IO[bytes], bounds: Bounds) -> Iterator[Member]:
+    """The files of a zip. Raises Refused for the whole of it before the first one."""
+    with open_archive(stream, bounds) as archive:
+        for entry in entries_of(archive):
+            try:
+                check_entry(entry, bounds)
+                yield Member(entry.filename, entry.file_size, read_entry(archive, entry, bounds))
+            except Refused as refusal:
+                yield Member(entry.filename, entry.file_size, refusal=refusal)
 
 
 def open_archive(stream: IO[bytes], bounds: Bounds) -> zipfile.ZipFile:
@@ -48,16 +91,13 @@ def open_archive(stream: IO[bytes], bounds: Bounds) -> zipfile.ZipFile:
 def entries_of(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
     """The entries that are files, without the litter of operating systems."""
     for entry in archive.infolist():
-        name = entry.filename.replace("\\", "/")
-        if not entry.is_dir() and not name.startswith(LITTER[0]) and not name.endswith(LITTER[1:]):
+        if not entry.is_dir() and not is_litter(entry.filename):
             yield entry
 
 
 def check_entry(entry: zipfile.ZipInfo, bounds: Bounds) -> None:
     """Raises Refused for one entry: unsafe_name, link, encrypted, bomb, file_too_large, nested."""
-    name = entry.filename.replace("\\", "/")
-    drive = len(name) > 1 and name[1] == ":"
-    if name.startswith("/") or drive or ".." in name.split("/"):
+    if is_unsafe(entry.filename):
         raise Refused("unsafe_name")
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise Refused("link")
@@ -67,7 +107,7 @@ def check_entry(entry: zipfile.ZipInfo, bounds: Bounds) -> None:
         raise Refused("bomb", limit=bounds.ratio)
     if entry.file_size > bounds.file_bytes:
         raise Refused("file_too_large", limit=bounds.file_bytes, found=entry.file_size)
-    if name.lower().endswith((".zip", ".tar", ".gz", ".7z", ".rar", ".xz", ".zst")):
+    if is_nested(entry.filename):
         raise Refused("nested_archive")
 
 

@@ -1,0 +1,110 @@
+"""Tar archives: the same bounds as zip, whatever their headers claim."""
+
+import gzip
+import io
+import tarfile
+from typing import Any
+
+import pytest
+
+from apps.datasets.tests.cast import make_image, outcomes
+
+
+def packed(*entries: tuple[str, bytes], mode: str = "w", **options: Any) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode, **options) as archive:
+        for name, data in entries:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def special(name: str, kind: bytes, target: str = "") -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname = kind, target
+        archive.addfile(info)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+@pytest.mark.parametrize("kind", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_class_folders(contribute: Any, mode: str, kind: int) -> None:
+    data = packed(
+        ("train/cat/1.png", make_image(1)),
+        ("test/dog/2.png", make_image(2)),
+        ("__MACOSX/x", b"litter"),
+        mode=mode,
+        format=kind,
+    )
+    batch = contribute({"pets.tar": data})
+    found = batch.samples.order_by("pk").values_list("label__name", "declared_split")
+    assert list(found) == [("cat", "train"), ("dog", "test")]
+    assert outcomes(batch)["pets.tar"] == "unpacked"
+
+
+def test_long_and_turned_names(contribute: Any) -> None:
+    long = "图" * 300 + ".png"
+    data = packed((f"cat/{long}", make_image(1)), ("cat/\u202egnp.exe.png", make_image(2)))
+    names = outcomes(contribute({"a.tar": data}))
+    assert f"cat/{long}" in names
+    assert "cat/gnp.exe.png" in names
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (packed(("../../etc/1.png", make_image(1))), "unsafe_name"),
+        (packed(("/etc/1.png", make_image(1))), "unsafe_name"),
+        (packed(("c:\\1.png", make_image(1))), "unsafe_name"),
+        (packed(("a/b.tar.gz", b"x")), "nested_archive"),
+        (special("a", tarfile.SYMTYPE, "/etc/passwd"), "link"),
+        (special("a", tarfile.LNKTYPE, "b"), "link"),
+        (special("a", tarfile.CHRTYPE), "link"),
+        (special("a", tarfile.FIFOTYPE), "link"),
+    ],
+)
+def test_entries_that_are_refused(contribute: Any, data: bytes, code: str) -> None:
+    found = outcomes(contribute({"a.tar": data}))
+    assert sorted(found.values()) == sorted([code, "unpacked"])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        gzip.compress(b"no tar at all"),
+        packed(("a/1.png", make_image(1)))[:700],
+        packed(),
+        b"\x1f\x8b\x08broken",
+    ],
+)
+def test_what_is_no_tar(contribute: Any, data: bytes) -> None:
+    assert outcomes(contribute({"a.tar.gz": data}))["a.tar.gz"] in {"bad_archive", "not_an_image"}
+
+
+def test_bounds_on_both_sides(contribute: Any, settings: Any) -> None:
+    two = packed(("cat/1.png", make_image(1)), ("cat/2.png", make_image(2)))
+    settings.MAX_ARCHIVE_FILES = 2
+    assert outcomes(contribute({"a.tar": two}))["a.tar"] == "unpacked"
+    settings.MAX_ARCHIVE_FILES = 1
+    assert outcomes(contribute({"b.tar": two}))["b.tar"] == "archive_too_many_files"
+    settings.MAX_ARCHIVE_FILES = 9
+    settings.MAX_ARCHIVE_UNPACKED_BYTES = len(make_image(1)) + len(make_image(2))
+    assert outcomes(contribute({"c.tar": two}))["c.tar"] == "unpacked"
+    settings.MAX_ARCHIVE_UNPACKED_BYTES -= 1
+    assert outcomes(contribute({"d.tar": two}))["d.tar"] == "archive_too_large"
+
+
+def test_a_bomb_is_not_unpacked(contribute: Any, settings: Any) -> None:
+    settings.MAX_ARCHIVE_UNPACKED_BYTES = 2**40
+    zeros = packed(("cat/1.png", bytes(2**26)), mode="w:gz")
+    found = outcomes(contribute({"a.tar.gz": zeros}))
+    assert found == {"a.tar.gz": "bomb"}
+
+
+def test_an_endless_header_is_not_read(contribute: Any) -> None:
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 2**34
+    assert outcomes(contribute({"a.tar": header.tobuf() + bytes(1024)})) == {"a.tar": "bad_archive"}
