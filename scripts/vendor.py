@@ -18,6 +18,7 @@ SERVED = {
     "htmx": ("htmx.org", "dist", ["htmx.min.js", "htmx.esm.min.js"]),
     "hashes": ("@noble/hashes", ".", ["sha2.js", "_md.js", "_u64.js", "utils.js"]),
     "swagger-ui": ("swagger-ui-dist", ".", ["swagger-ui.css", "swagger-ui-bundle.js"]),
+    "tus": ("tus-js-client", "dist", ["tus.min.js"]),
     "uplot": ("uplot", "dist", ["uPlot.esm.js", "uPlot.iife.min.js", "uPlot.min.css"]),
 }
 # Source maps are not served, so nothing may point to them: hashed storage refuses a broken link.

@@ -50,6 +50,8 @@ ROUTES: dict[str, tuple[str, str]] = {
     "receipts_csv": ("get", "own or reviewer"),
     "contribution_reopen": ("post", "own"),
     "api_missing": ("post", "own"),
+    "api_uploads": ("post", "own"),
+    "api_upload": ("head", "own"),
     "api_file": ("put", "own"),
     "api_reopen": ("post", "own"),
     "contribution_live": ("get", "own or reviewer"),
@@ -165,11 +167,11 @@ BODIES: dict[str, dict[str, str]] = {
 LIBRARIES = ("account_", "mfa_", "usersessions_")
 REFUSED = {302, 401, 403, 404}
 # With a body that no form accepts, or a state that no action takes, the door was open all the same.
-OPEN = {200, 201, 204, 302, 304, 400, 409, 415}
+OPEN = {200, 201, 204, 302, 304, 400, 409, 412, 415}
 # Nothing there for anybody: the job has no such artifact, the token no such key.
-MISSING = {"api_artifact", "api_token", "token_revoke"}
+MISSING = {"api_upload", "api_artifact", "api_token", "token_revoke"}
 # Asked without a file they say so before they say whose it is; test_receive_file has the rule.
-NEED_A_FILE = {"api_files", "contribution_files", "api_missing", "api_file"}
+NEED_A_FILE = {"api_files", "contribution_files", "api_missing", "api_file", "api_uploads"}
 
 
 def patterns(found: Any, prefix: str = "") -> Iterator[str]:
@@ -219,6 +221,7 @@ def address(name: str, place: SimpleNamespace, user: Any) -> str:
         "token": place.token,
         "token_key": "nothing",
         "role": "weights",
+        "upload": "00000000-0000-0000-0000-000000000000",
     }
     keys = {
         "sample": place.sample.pk,

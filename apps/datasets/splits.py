@@ -2,18 +2,18 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 SPLITS = ("train", "validation", "test")
 
 
-@dataclass
+@dataclass(slots=True)
 class Group:
     """What must stay together: how many samples of each class, and what was declared for them."""
 
     labels: Counter[str] = field(default_factory=Counter)
-    declared: set[str] = field(default_factory=set)
+    declared: Set[str] = frozenset()  # shared by the millions of groups that declare nothing
 
 
 def assign_splits(

@@ -11,7 +11,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
 from apps.datasets import tallies
-from apps.datasets.models import Receipt
+from apps.datasets.models import Receipt, Upload
 from apps.errors import RuleError
 
 
@@ -32,10 +32,12 @@ class Room:
 
 
 def room_of(member: Any) -> Room:
-    """Stored samples and files that wait for ingest both count; what is withdrawn does not."""
+    """Stored samples, files that wait for ingest and uploads under way; not what is withdrawn."""
     limit = member.storage_quota
     waiting = Receipt.objects.waiting().filter(contribution__member=member)
     sent = waiting.aggregate(total=Sum("size"))["total"] or 0
+    coming = Upload.objects.filter(contribution__member=member, receipt=None)
+    sent += coming.aggregate(total=Sum("size"))["total"] or 0
     limit = settings.MEMBER_STORAGE_BYTES if limit is None else limit
     return Room(limit, tallies.stored_bytes(member) + sent)
 

@@ -12,6 +12,7 @@ from apps.datasets.api import (
     reviewing,
     samples,
     shaping,
+    uploads,
     versions,
     withdrawal,
 )
@@ -75,6 +76,8 @@ urlpatterns = [
     ),
     path(BATCH, contributing.OneContribution.as_view(), name="api_contribution"),
     path(f"{BATCH}files/", contributing.Files.as_view(), name="api_files"),
+    path(f"{BATCH}uploads/", uploads.Uploads.as_view(), name="api_uploads"),
+    path("api/uploads/<uuid:upload>/", uploads.OneUpload.as_view(), name="api_upload"),
     path(f"{BATCH}missing/", contributing.Missing.as_view(), name="api_missing"),
     path(f"{BATCH}file/", contributing.RawFile.as_view(), name="api_file"),
     path(f"{BATCH}reopen/", contributing.Reopen.as_view(), name="api_reopen"),

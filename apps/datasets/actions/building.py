@@ -135,7 +135,8 @@ def _give_splits(dataset: Dataset) -> None:
     for key, label, declared in fresh.values_list("group", "label__name", "declared_split"):
         group = groups.setdefault(key, Group())
         group.labels[label] += 1
-        group.declared |= {declared} - {""}
+        if declared:
+            group.declared = group.declared | {declared}
     chosen = assign_splits(
         groups,
         _taken(dataset),

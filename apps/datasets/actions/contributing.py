@@ -70,7 +70,7 @@ def announce_files(
     The totals are kept, so that the page can say what is missing after a reload. `again`: files
     that were refused count as missing, too. Refuses beforehand what will not fit.
     """
-    _own_and_receiving(contribution, by)
+    require_receiving(contribution, by)
     if len(files) > MAX_ANNOUNCED:
         text = _("Announce at most %(limit)s files at once.") % {"limit": MAX_ANNOUNCED}
         raise invalid("too_many_files", text)
@@ -105,19 +105,21 @@ def receive_file(
 
     size: its bytes as announced, to refuse before reading; sha256: what it must hash to, if given.
     """
-    _own_and_receiving(contribution, by)
+    require_receiving(contribution, by)
     require_room(by, size)
     arrived = staging.receive(chunks)
     try:
         if sha256 and sha256 != arrived.sha256:
             text = _("The file was changed on its way here. Send it again.")
             raise invalid("hash_mismatch", text, found=arrived.sha256)
-        return _receipt_for(contribution, clean_name(name), arrived)
+        return take_arrived(contribution, name, arrived)
     finally:
         arrived.drop()
 
 
-def _receipt_for(contribution: Contribution, name: str, arrived: staging.Arrived) -> Receipt:
+def take_arrived(contribution: Contribution, name: str, arrived: staging.Arrived) -> Receipt:
+    """The receipt of bytes that lie in staging; the file is its from then on."""
+    name = clean_name(name)
     key = {"contribution": contribution, "name": name, "source_sha256": arrived.sha256}
     known = Receipt.objects.filter(**key).first()
     if known:
@@ -163,7 +165,7 @@ def _stage_or_refuse(receipt: Receipt, arrived: staging.Arrived) -> None:
 
 def finish_contribution(contribution: Contribution, by: Any) -> None:
     """All files are sent. Ingest makes it ready once each of them has its outcome."""
-    _own_and_receiving(contribution, by)
+    require_receiving(contribution, by)
     if not contribution.receipts.exists():
         text = _("Nothing has arrived yet. Choose files first, or discard the contribution.")
         raise RuleError("nothing_received", text)
@@ -197,7 +199,8 @@ def discard_contribution(contribution: Contribution, by: Any) -> None:
         ring(ERASE)
 
 
-def _own_and_receiving(contribution: Contribution, by: Any) -> None:
+def require_receiving(contribution: Contribution, by: Any) -> None:
+    """Refuse unless it is this member's and takes files."""
     if contribution.member_id != by.pk:
         raise forbidden("not_yours", _("Only its contributor can add to a contribution."))
     require(by, contribution.dataset, Role.CONTRIBUTOR)

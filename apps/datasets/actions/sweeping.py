@@ -6,12 +6,14 @@ from apps.datasets.actions.contributing import INGEST
 from apps.datasets.actions.erasing import to_erase
 from apps.datasets.actions.exports import EXPORT, stale
 from apps.datasets.actions.freezing import FREEZE
+from apps.datasets.actions.uploading import sweep_uploads
 from apps.datasets.actions.withdrawing import ERASE
 from apps.datasets.models import Contribution, Export, Receipt, Version
 from apps.state.doorbell import ring
 
 
 def ring_for_waiting() -> None:
+    sweep_uploads()
     if Receipt.objects.waiting().exists() or _unsettled().exists():
         ring(INGEST)
     if to_erase().exists():

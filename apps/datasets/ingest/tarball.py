@@ -80,7 +80,7 @@ def _headers(
             for info in archive:
                 if not info.isdir() and not is_litter(info.name):
                     yield info, archive
-                archive.members = []  # type: ignore[misc]  # or it keeps every header it has read
+                archive.members = []  # type: ignore[attr-defined]  # or it keeps every header it has read
     except READ_ERRORS:
         raise Refused("bad_archive") from None
 

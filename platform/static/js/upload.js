@@ -206,7 +206,33 @@ function go() {
   show();
 }
 
+// A large archive goes in pieces by tus, and goes on where it stopped, also after a reload.
+const LARGE = 8 * 2 ** 20;
+const isArchive = (item) => /\.(zip|tar|tgz|gz)$/i.test(item.name);
+
+function sendInPieces(item) {
+  item.state = "sending";
+  const upload = new tus.Upload(item.file, {
+    endpoint: root.dataset.uploads,
+    chunkSize: LARGE,
+    metadata: { filename: item.name },
+    fingerprint: async () => `potluck-${root.dataset.uploads}-${item.sha256}`,
+    retryDelays: [0, 1000, 3000, 5000, 10000, 20000, 30000],
+    removeFingerprintOnSuccess: true,
+    onBeforeRequest: (request) => request.setHeader("X-CSRFToken", csrf()),
+    onProgress: (sent) => { sentSoFar(item, sent); show(item); },
+    onSuccess: () => ended(item, { status: 201 }),
+    onError: (error) => ended(item, error.originalResponse?.getUnderlyingObject() ?? { status: 0 }),
+  });
+  upload.findPreviousUploads().then((found) => {
+    if (found.length) upload.resumeFromPreviousUpload(found[0]);
+    upload.start();
+  });
+  show(item);
+}
+
 function send(item) {
+  if (item.file.size > LARGE && isArchive(item) && globalThis.tus) { sendInPieces(item); return; }
   const request = new XMLHttpRequest();
   const query = new URLSearchParams({ name: item.name, sha256: item.sha256 });
   item.state = "sending";

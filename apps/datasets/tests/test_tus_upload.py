@@ -1,0 +1,123 @@
+"""Archives by tus: offsets checked, only one's own, room beforehand, expired ones swept."""
+
+import base64
+import fcntl
+import io
+import zipfile
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+from django.test import Client
+
+from apps.datasets import actions
+from apps.datasets.actions.ingesting import drain_ingest
+from apps.datasets.actions.uploading import part_of, sweep_uploads
+from apps.datasets.models import Licence, Receipt, Upload
+from apps.datasets.storage import room_of
+from apps.datasets.tests.cast import make_image, outcomes
+
+TUS = {"Tus-Resumable": "1.0.0"}
+
+
+def archive() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        for number in range(3):
+            packed.writestr(f"cat/{number}.png", make_image(number))
+    return out.getvalue()
+
+
+@pytest.fixture
+def batch(dataset: Any, cast: Any) -> Any:
+    return actions.open_contribution(dataset, cast.ben, licence=Licence.CC_BY, agreed=True)
+
+
+@pytest.fixture
+def ben(cast: Any, browser_of: Any) -> Client:
+    client: Client = browser_of(cast.ben)
+    return client
+
+
+def begin(client: Client, batch: Any, size: int, name: str = "pets.zip") -> Any:
+    named = base64.b64encode(name.encode()).decode()
+    headers = TUS | {"Upload-Length": str(size), "Upload-Metadata": f"filename {named},kind eA=="}
+    return client.post(f"/api/contributions/{batch.uuid}/uploads/", headers=headers)
+
+
+def send(client: Client, address: str, data: bytes, offset: int, **headers: str) -> Any:
+    return client.patch(
+        address,
+        data,
+        content_type="application/offset+octet-stream",
+        headers=TUS | {"Upload-Offset": str(offset)} | headers,
+    )
+
+
+def test_in_pieces(ben: Client, batch: Any, cast: Any) -> None:
+    data = archive()
+    made = begin(ben, batch, len(data))
+    assert made.status_code == 201
+    address = made["Location"]
+    assert address.startswith("/"), "a path: no proxy can break it"
+    assert room_of(cast.ben).used == len(data)
+
+    assert send(ben, address, data[:100], 0)["Upload-Offset"] == "100"
+    asked = ben.head(address, headers=TUS)
+    assert (asked["Upload-Offset"], asked["Cache-Control"]) == ("100", "no-store")
+    wrong = send(ben, address, data[200:], 200)
+    assert (wrong.status_code, wrong.json()["code"]) == (409, "wrong_offset")
+    assert send(ben, address, data[100:], 100).status_code == 204
+
+    receipt = Receipt.objects.get()
+    assert (receipt.name, receipt.archive, receipt.size) == ("pets.zip", True, len(data))
+    assert ben.head(address, headers=TUS)["Upload-Offset"] == str(len(data))
+    actions.finish_contribution(batch, cast.ben)
+    drain_ingest()
+    assert sorted(outcomes(batch).values()) == ["accepted"] * 3 + ["unpacked"]
+
+
+def test_what_is_refused(ben: Client, batch: Any, cast: Any, settings: Any) -> None:
+    assert ben.options(f"/api/contributions/{batch.uuid}/uploads/")["Tus-Version"] == "1.0.0"
+    old = ben.post(f"/api/contributions/{batch.uuid}/uploads/", headers={"Upload-Length": "5"})
+    assert old.json()["code"] == "tus_version"
+    settings.MAX_ARCHIVE_BYTES = 50
+    assert begin(ben, batch, 50).status_code == 201
+    assert begin(ben, batch, 51).json()["code"] == "upload_too_large"
+    cast.ben.storage_quota = 60
+    cast.ben.save()
+    assert begin(ben, batch, 11).json()["code"] == "quota_full"
+    address = f"/api/uploads/{Upload.objects.get().uuid}/"
+    assert send(ben, address, b"x" * 51, 0).json()["code"] == "upload_too_long"
+    assert send(ben, address, b"x", 0, **{"Upload-Offset": "x"}).json()["code"] == "tus_header"
+    plain = ben.patch(
+        address, b"x", content_type="text/plain", headers=TUS | {"Upload-Offset": "0"}
+    )
+    assert plain.status_code == 415
+    with part_of(Upload.objects.get()).open("ab") as part:
+        fcntl.flock(part, fcntl.LOCK_EX)
+        assert send(ben, address, b"x", 0).json()["code"] == "upload_locked"
+
+
+def test_only_ones_own_and_never_across_sites(
+    ben: Client, batch: Any, cast: Any, browser_of: Any
+) -> None:
+    address = begin(ben, batch, 10)["Location"]
+    for person in (cast.chen, cast.ada):
+        assert send(browser_of(person), address, b"x", 0).status_code == 404
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(cast.ben, backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert send(strict, address, b"x", 0).status_code == 403
+
+
+def test_cancelled_and_expired(ben: Client, batch: Any) -> None:
+    first = begin(ben, batch, 10)["Location"]
+    assert ben.delete(first, headers=TUS).status_code == 204
+    assert ben.head(first, headers=TUS).status_code == 404
+    begin(ben, batch, 10)
+    upload = Upload.objects.get()
+    assert sweep_uploads() == 0
+    Upload.objects.update(expires_at=Now() - timedelta(seconds=1))
+    assert sweep_uploads() == 1
+    assert not part_of(upload).exists()
