@@ -1,6 +1,7 @@
 """A folder of 300 files survives a lost connection, a reload and a killed ingest worker."""
 
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from playwright.sync_api import expect
 
 from apps.datasets import actions
 from apps.datasets.actions.sweeping import ring_for_waiting
-from apps.datasets.models import Contribution, Licence, Receipt, Sample
+from apps.datasets.models import Contribution, Licence, Receipt, Sample, Upload
 from apps.datasets.tests.cast import make_image
 from apps.jobs.tests.processes import WorkerProcess, wait_for
 from tests.browser.conftest import Person
@@ -149,3 +150,20 @@ def test_a_killed_ingest_worker(ben: Person, worker: Any, folder: Path) -> None:
     worker()
     ring_for_waiting()
     everything_arrives(ben)
+
+
+def test_a_large_archive_goes_in_pieces(ben: Person, worker: Any, tmp_path: Path) -> None:
+    packed = tmp_path / "pets.zip"
+    with zipfile.ZipFile(packed, "w") as archive:  # noise: 12 MB that do not shrink
+        for number in range(5):
+            archive.writestr(f"cat/{number}.png", make_image(number, size=(900, 900)))
+    pieces: list[str] = []
+    ben.page.on("request", lambda each: pieces.append(each.url) if each.method == "PATCH" else None)
+    worker()
+    ben.page.set_input_files("#choose-files", packed)
+    ben.sees("1 of 1 files have arrived")
+    assert len(pieces) == 2
+    assert Upload.objects.get().receipt.name == "pets.zip"
+    ben.press("That is everything")
+    ben.page.locator(".status", has_text="ready for review").first.wait_for(timeout=120_000)
+    assert Sample.objects.count() == 5
