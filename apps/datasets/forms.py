@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.datasets.actions.shaping import COLOURS, COMMAND_KEYS
 from apps.datasets.ingest.folders import MAX_CLASS, class_key
-from apps.datasets.models import Dataset, LabelClass, Licence, Review, Role
+from apps.datasets.models import Dataset, LabelClass, Licence, Review, Role, TaskKind
 
 # Addresses under /datasets/ that are pages of their own.
 RESERVED = {"new"}
@@ -105,6 +105,10 @@ class NewDatasetForm(FactsForm):
         super().__init__(*args, **kwargs)
         self.fields["slug"].required = False
         self.fields["licence"].initial = Licence.CC_BY
+        self.fields["task"].required = False
+
+    def clean_task(self) -> str:
+        return str(self.cleaned_data["task"] or TaskKind.IMAGE_CLASSIFICATION)
 
     def clean_slug(self) -> str:
         title = str(self.cleaned_data.get("title", ""))

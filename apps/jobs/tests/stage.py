@@ -131,7 +131,7 @@ def _freeze(dataset: Dataset, owner: Any, samples: list[Sample]) -> Version:
     )
     with tempfile.TemporaryFile() as out:
         with ManifestWriter(out, {}) as writer:
-            writer.write([(*row, "image/png", 8, 8) for row in rows])
+            writer.write([(*row, "image/png", 8, 8, None) for row in rows])
         manifest = blobs.put_file(out)
     counts: dict[str, Counter[str]] = {}
     for row in rows:
