@@ -22,7 +22,12 @@ from apps.datasets.models import Contribution, Receipt, Sample, Version
 from tests.accept.recipe import recipe_digest
 from tests.browser.conftest import Person
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+# Three thousand photos on a busy machine take their time.
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(1200),
+]
 
 PHOTOS = 2936
 CLASSES = 81
@@ -75,7 +80,8 @@ def _contribute(ben: Person, archive: Path) -> str:
     ben.page.check("[name=agreed]")
     ben.press("Go on to the files")
     ben.page.set_input_files("#choose-files", archive)
-    ben.sees(ben.say("{sent} of {all} files have arrived").format(sent=1, all=1))
+    there = ben.say("{sent} of {all} files have arrived").format(sent=1, all=1)
+    ben.sees(there, patience=INGEST_MS)
     ben.press("That is everything")
     ready = ben.page.locator(".status", has_text=ben.say("ready for review")).first
     ready.wait_for(timeout=INGEST_MS)
