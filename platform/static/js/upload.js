@@ -133,7 +133,7 @@ async function announce(portion) {
     total_bytes: count.bytes,
     again: root.dataset.again === "yes",
   };
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     let response;
     try {
       response = await fetch(root.dataset.missing, {
@@ -143,6 +143,13 @@ async function announce(portion) {
       });
     } catch {
       await connection();
+      tries -= 1;
+      continue;
+    }
+    // A busy site is asked again; a refusal is not.
+    const busySite = response.status === 429 || (response.status >= 500 && response.status !== 507);
+    if (busySite && tries < TRIES) {
+      await new Promise((again) => setTimeout(again, 1000 * 2 ** tries));
       continue;
     }
     if (response.ok) {
