@@ -1,6 +1,7 @@
 """A folder of 300 files survives a lost connection, a reload and a killed ingest worker."""
 
 import os
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,19 @@ def arrived() -> int:
     return Receipt.objects.count()
 
 
+def at_rest() -> int:
+    """How many have arrived once those that were on their way have, too."""
+    seen = [-1]
+
+    def the_same_for_a_while() -> bool:
+        seen.append(arrived())
+        time.sleep(0.3)
+        return len(set(seen[-5:])) == 1 and len(seen) > 5
+
+    wait_for(the_same_for_a_while, 30, lambda: f"{seen}")
+    return seen[-1]
+
+
 def sent_by(person: Person) -> list[str]:
     """Addresses of the files that this page sends from now on."""
     found: list[str] = []
@@ -99,7 +113,7 @@ def test_a_lost_connection_and_a_reload(ben: Person, worker: Any, folder: Path) 
     ben.context.set_offline(False)
     ben.page.on("dialog", lambda dialog: dialog.accept())  # leave although files are being sent
     ben.page.goto("about:blank")
-    before = arrived()
+    before = at_rest()
     ben.goto(f"/contributions/{Contribution.objects.get().uuid}/")
     ben.sees(f"{before} of {FILES} files have arrived. Choose the same files or folder again")
     again = sent_by(ben)

@@ -79,6 +79,7 @@ def test_entries_that_are_refused(contribute: Any, data: bytes, code: str) -> No
         packed(),
         b"\x1f\x8b\x08broken",
     ],
+    ids=["gzip", "short", "empty", "broken"],
 )
 def test_what_is_no_tar(contribute: Any, data: bytes) -> None:
     assert outcomes(contribute({"a.tar.gz": data}))["a.tar.gz"] in {"bad_archive", "not_an_image"}
