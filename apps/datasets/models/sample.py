@@ -295,7 +295,8 @@ class LookBand(models.Model):
     `key` is the slice's number times 2^22 plus its bits (see apps.datasets.ingest.lookalike).
     """
 
-    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="+")
+    # The index below begins with it; one of its own would only mislead the planner.
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="+", db_index=False)
     sample = models.ForeignKey(Sample, models.CASCADE, related_name="+")
     key = models.IntegerField()
 
