@@ -32,11 +32,11 @@ class Room:
 
 
 def room_of(member: Any) -> Room:
-    """Stored samples, files that wait for ingest and uploads under way; not what is withdrawn."""
+    """Stored samples, files that wait for ingest, uploads under way; not what is given up."""
     limit = member.storage_quota
     waiting = Receipt.objects.waiting().filter(contribution__member=member)
     sent = waiting.aggregate(total=Sum("size"))["total"] or 0
-    coming = Upload.objects.filter(contribution__member=member, receipt=None)
+    coming = Upload.objects.open().filter(contribution__member=member)
     sent += coming.aggregate(total=Sum("size"))["total"] or 0
     limit = settings.MEMBER_STORAGE_BYTES if limit is None else limit
     return Room(limit, tallies.stored_bytes(member) + sent)
@@ -44,7 +44,7 @@ def room_of(member: Any) -> Room:
 
 def require_room(member: Any, size: int) -> None:
     """Refuse what would not fit, before it is taken."""
-    require_disk()
+    require_disk(size)
     room = room_of(member)
     if size > room.left:
         raise RuleError(
@@ -64,10 +64,11 @@ def require_room(member: Any, size: int) -> None:
         )
 
 
-def require_disk() -> None:
+def require_disk(size: int = 0) -> None:
+    """Refuse what would leave too little of the disk that receives it."""
     folder = Path(settings.STAGING_DIR)
     folder.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(folder).free < settings.MIN_FREE_BYTES:
+    if shutil.disk_usage(folder).free - size < settings.MIN_FREE_BYTES:
         raise RuleError(
             "disk_full",
             _("This site's disk is nearly full, so it takes no files now. Tell the operator."),

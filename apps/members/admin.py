@@ -13,6 +13,7 @@ from apps.members.models import ApiToken, User
 class MemberAdmin(UserAdmin):  # type: ignore[type-arg]  # not generic at run time
     """The address is asked for as well: it is unique, so an empty one would fit only once."""
 
+    fieldsets = (*(UserAdmin.fieldsets or ()), (None, {"fields": ("storage_quota",)}))
     add_fieldsets = (
         (
             None,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
+from django.db.models import Sum
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -68,7 +69,8 @@ def announce_files(
     """Which of these files have not arrived: their places in the list.
 
     The totals are kept, so that the page can say what is missing after a reload. `again`: files
-    that were refused count as missing, too. Refuses beforehand what will not fit.
+    that were refused count as missing, too. Refuses beforehand what will not fit: of these files,
+    and of all that are to come.
     """
     require_receiving(contribution, by)
     if len(files) > MAX_ANNOUNCED:
@@ -83,13 +85,28 @@ def announce_files(
         for place, each in enumerate(files)
         if (clean_name(each.name), each.sha256) not in arrived
     ]
-    require_room(by, sum(files[place].size for place in missing))
-    if total_files > contribution.expected_files or total_bytes > contribution.expected_bytes:
+    grows = total_files > contribution.expected_files or total_bytes > contribution.expected_bytes
+    wanted = [files[place] for place in missing]
+    require_room(by, _bytes_to_come(contribution, wanted, total_bytes if grows else 0))
+    if grows:
         Contribution.objects.filter(pk=contribution.pk).update(
             expected_files=max(total_files, contribution.expected_files),
             expected_bytes=max(total_bytes, contribution.expected_bytes),
         )
     return missing
+
+
+def _bytes_to_come(contribution: Contribution, wanted: list[Announced], total: int) -> int:
+    """What these files need, or all `total` bytes that will be announced, where that is more.
+
+    An upload that was begun has its room already, and what arrived is counted where it lies.
+    """
+    begun = list(contribution.uploads.open().values_list("name", "size"))
+    need = sum(each.size for each in wanted if (each.name[-1000:], each.size) not in begun)
+    if not total:
+        return need
+    sizes = contribution.receipts.filter(parent=None).aggregate(arrived=Sum("size"))
+    return max(need, total - (sizes["arrived"] or 0) - sum(size for _name, size in begun))
 
 
 def receive_file(

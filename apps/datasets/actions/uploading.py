@@ -6,12 +6,14 @@ The length of the part file is the offset; the row only says whose it is and how
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,8 +21,8 @@ from django.utils.translation import gettext as _
 from apps.datasets import staging
 from apps.datasets.actions.contributing import require_receiving, take_arrived
 from apps.datasets.ingest.archive import looks_like_archive
-from apps.datasets.models import Contribution, Receipt, Upload
-from apps.datasets.storage import require_room
+from apps.datasets.models import Contribution, Upload
+from apps.datasets.storage import require_disk, require_room
 from apps.errors import RuleError, forbidden, invalid
 
 KEPT_DAYS = 7
@@ -31,17 +33,6 @@ def part_of(upload: Upload) -> Path:
     return Path(settings.STAGING_DIR) / f"upload-{upload.uuid}"
 
 
-def offset_of(upload: Upload) -> int:
-    """Bytes that have arrived. Raises RuleError("upload_gone", 410) when the part is not there."""
-    if upload.receipt_id:
-        return upload.size
-    try:
-        return part_of(upload).stat().st_size
-    except FileNotFoundError:
-        text = _("This upload has expired or was cancelled. Begin it again.")
-        raise RuleError("upload_gone", text, status=410) from None
-
-
 def begin_upload(contribution: Contribution, by: Any, *, name: str, size: int) -> Upload:
     """Make room for a file of `size` bytes."""
     require_receiving(contribution, by)
@@ -49,14 +40,35 @@ def begin_upload(contribution: Contribution, by: Any, *, name: str, size: int) -
         text = _("The file is larger than this site takes.")
         raise RuleError("upload_too_large", text, status=413, limit=settings.MAX_ARCHIVE_BYTES)
     require_room(by, size)
-    upload = Upload.objects.create(
+    upload: Upload = Upload.objects.create(
         contribution=contribution,
         name=name[-1000:] or "unnamed",
         size=size,
         expires_at=timezone.now() + timedelta(days=KEPT_DAYS),
     )
     part_of(upload).touch(mode=0o600)
+    if not size:  # no piece will come that could complete it
+        _finish(upload)
     return upload
+
+
+def offset_of(upload: Upload, by: Any) -> int:
+    """Bytes that have arrived. Raises RuleError("upload_gone", 410) when the part is not there.
+
+    A server that died after the last byte left no receipt. A client that reads the full length here
+    sends nothing more, so the receipt is made now.
+    """
+    if upload.receipt_id:
+        return upload.size
+    try:
+        found = part_of(upload).stat().st_size
+    except FileNotFoundError:
+        raise _gone() from None
+    if found == upload.size:
+        require_receiving(upload.contribution, by)
+        with _held(upload):
+            _finish(upload)
+    return found
 
 
 def append_to(upload: Upload, by: Any, *, offset: int, chunks: Iterable[bytes]) -> int:
@@ -67,13 +79,8 @@ def append_to(upload: Upload, by: Any, *, offset: int, chunks: Iterable[bytes]) 
     require_receiving(upload.contribution, by)
     if upload.receipt_id:
         return upload.size
-    offset_of(upload)
-    with part_of(upload).open("ab") as part:
-        try:
-            fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            text = _("Another request is writing to this upload.")
-            raise RuleError("upload_locked", text, status=423) from None
+    require_disk()
+    with _held(upload) as part:
         found = os.fstat(part.fileno()).st_size
         if found != offset:
             text = _("The upload goes on at byte %(offset)s.") % {"offset": found}
@@ -89,19 +96,44 @@ def append_to(upload: Upload, by: Any, *, offset: int, chunks: Iterable[bytes]) 
     return found
 
 
+@contextmanager
+def _held(upload: Upload) -> Iterator[IO[bytes]]:
+    """The part, open for appending, and nobody else's meanwhile. It is never made anew here: a
+    request that comes late must not bring back a part that became a receipt or was cancelled."""
+    try:
+        handle = os.open(part_of(upload), os.O_WRONLY | os.O_APPEND)
+    except FileNotFoundError:
+        raise _gone() from None
+    with os.fdopen(handle, "ab") as part:
+        try:
+            fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = _("Another request is writing to this upload.")
+            raise RuleError("upload_locked", text, status=423) from None
+        yield part
+
+
+def _gone() -> RuleError:
+    text = _("This upload has expired or was cancelled. Begin it again.")
+    return RuleError("upload_gone", text, status=410)
+
+
 def _finish(upload: Upload) -> None:
     path = part_of(upload)
     digest, start = hashlib.sha256(), b""
-    with path.open("rb") as part:
-        while chunk := part.read(CHUNK):
-            start = start or chunk[:512]
-            digest.update(chunk)
+    try:
+        with path.open("rb") as part:
+            while chunk := part.read(CHUNK):
+                start = start or chunk[:512]
+                digest.update(chunk)
+    except FileNotFoundError:  # another request finished or cancelled it just before
+        return
     archive = looks_like_archive(start)
     arrived = staging.Arrived(path, digest.hexdigest(), upload.size, archive)
-    receipt: Receipt = take_arrived(upload.contribution, upload.name, arrived)
+    receipt = take_arrived(upload.contribution, upload.name, arrived)
     arrived.drop()
+    Upload.objects.filter(pk=upload.pk).update(receipt=receipt)
     upload.receipt = receipt
-    upload.save(update_fields=["receipt"])
 
 
 def cancel_upload(upload: Upload, by: Any) -> None:
@@ -111,8 +143,9 @@ def cancel_upload(upload: Upload, by: Any) -> None:
 
 
 def sweep_uploads() -> int:
-    """Forget uploads that nobody went on with; returns how many."""
-    old = list(Upload.objects.filter(expires_at__lt=Now())[:1000])
+    """Forget uploads that nobody went on with, or whose contribution was discarded; how many."""
+    discarded = Q(contribution__status=Contribution.Status.DISCARDED)
+    old = list(Upload.objects.filter(Q(expires_at__lt=Now()) | discarded)[:1000])
     for upload in old:
         _forget(upload)
     return len(old)

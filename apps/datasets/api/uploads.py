@@ -117,7 +117,7 @@ class OneUpload(Tus):
     def head(self, request: Request, upload: str) -> HttpResponse:
         found = self._mine(request, upload)
         check_version(request)
-        offset = uploading.offset_of(found)
+        offset = uploading.offset_of(found, request.user)
         return answer(200, Upload_Offset=offset, Upload_Length=found.size, Cache_Control="no-store")
 
     @extend_schema(request=None, responses={204: None})

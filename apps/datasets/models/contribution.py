@@ -165,6 +165,12 @@ class ManifestRow(models.Model):
         return f"line {self.line}: {self.name}"
 
 
+class UploadQuerySet(models.QuerySet["Upload"]):
+    def open(self) -> "UploadQuerySet":
+        """Not complete, and of a contribution that was not discarded."""
+        return self.filter(receipt=None).exclude(contribution__status=Contribution.Status.DISCARDED)
+
+
 class Upload(models.Model):
     """A large file on its way in, resumable by tus. The part file's length is the offset."""
 
@@ -176,6 +182,8 @@ class Upload(models.Model):
     receipt = models.ForeignKey(Receipt, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
+
+    objects: ClassVar[Any] = UploadQuerySet.as_manager()
 
     class Meta:
         ordering = ("pk",)

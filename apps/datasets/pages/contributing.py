@@ -60,7 +60,7 @@ def contribution(request: HttpRequest, uuid: str) -> HttpResponse:
     """The batch: where to drop files while it is open, and a receipt for each that came."""
     found = contribution_of(request, uuid)
     context = frame(request, found.dataset, "contribute")
-    context |= _progress(found) | _receipts(request, found)
+    context |= _progress(found) | _receipts(request, found) | _sent(found)
     context |= {
         "form": FilesForm(),
         "mine": found.member_id == request.user.pk,
@@ -86,10 +86,17 @@ def _progress(found: Contribution) -> dict[str, Any]:
         "total": total,
         "outcomes": [(value, name, counts[value]) for value, name in Receipt.Outcome.choices],
         "processed": total - counts["waiting"],
-        "missing": total < found.expected_files,
         "arrived": counts["accepted"] + counts["fixed"],
         "finished": found.status in {Contribution.Status.READY, Contribution.Status.DISCARDED},
     }
+
+
+def _sent(found: Contribution) -> dict[str, Any]:
+    """How many of the announced files are here. What an archive or a table held is not counted."""
+    here = 0
+    if found.status == Contribution.Status.RECEIVING and found.expected_files:
+        here = found.receipts.filter(parent=None).count()
+    return {"here": here, "missing": here < found.expected_files}
 
 
 def _receipts(request: HttpRequest, found: Contribution) -> dict[str, Any]:

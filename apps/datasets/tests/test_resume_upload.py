@@ -1,6 +1,10 @@
 """Announced files, room, and a second try: what is missing is sent, what does not fit is not."""
 
 import hashlib
+import io
+import shutil
+import zipfile
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -64,6 +68,37 @@ def test_what_does_not_fit_is_refused_beforehand(batch: Any, cast: Any) -> None:
     assert not Receipt.objects.exists()
 
 
+def test_what_will_not_fit_as_a_whole_is_refused_before_its_first_file(
+    batch: Any, cast: Any
+) -> None:
+    data = make_image(1)
+    cast.ben.storage_quota = 1000 + len(data)
+    send(batch, cast.ben, "first.png", data)
+    total = {"total_files": 3, "total_bytes": 1000 + len(data)}  # what arrived is one of them
+    one = [actions.Announced("a.png", "0" * 64, 10)]
+    over = total | {"total_bytes": 1001 + len(data)}
+    with pytest.raises(RuleError) as refusal:
+        actions.announce_files(batch, cast.ben, one, **over)
+    assert refusal.value.code == "quota_full"
+    assert actions.announce_files(batch, cast.ben, one, **total) == [0]
+
+
+def test_the_page_counts_files_not_what_an_archive_held(
+    batch: Any, cast: Any, browser_of: Any
+) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        for number in range(3):
+            packed.writestr(f"cat/{number}.png", make_image(number))
+    one = announced("a.zip", out.getvalue())
+    actions.announce_files(batch, cast.ben, [one], total_files=2, total_bytes=2 * one.size)
+    send(batch, cast.ben, "a.zip", out.getvalue())
+    drain_ingest()
+    assert batch.receipts.count() == 4
+    page = browser_of(cast.ben).get(f"/contributions/{batch.uuid}/").content.decode()
+    assert "1 of 2 files have arrived." in page
+
+
 def test_room_counts_what_is_stored_and_what_waits(batch: Any, cast: Any, contribute: Any) -> None:
     assert room_of(cast.ben).used == 0
     assert room_of(cast.ben).limit == settings.MEMBER_STORAGE_BYTES
@@ -76,11 +111,18 @@ def test_room_counts_what_is_stored_and_what_waits(batch: Any, cast: Any, contri
     assert room_of(cast.ben).used == batch.samples.get().size
 
 
-def test_a_full_disk_takes_nothing(batch: Any, cast: Any, settings: Any) -> None:
-    settings.MIN_FREE_BYTES = 2**62
+def test_a_full_disk_takes_nothing(
+    batch: Any, cast: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_image(1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=5000))
+    settings.MIN_FREE_BYTES = 5001 - len(data)
     with pytest.raises(RuleError) as refusal:
-        send(batch, cast.ben, "a.png", make_image(1))
+        send(batch, cast.ben, "a.png", data, size=len(data))
     assert (refusal.value.code, refusal.value.status) == ("disk_full", 507)
+    assert not Receipt.objects.exists()
+    settings.MIN_FREE_BYTES -= 1
+    assert send(batch, cast.ben, "a.png", data, size=len(data)).outcome == "waiting"
 
 
 def test_a_changed_file_is_not_taken(batch: Any, cast: Any) -> None:

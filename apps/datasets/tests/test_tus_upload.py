@@ -17,6 +17,7 @@ from apps.datasets.actions.uploading import part_of, sweep_uploads
 from apps.datasets.models import Licence, Receipt, Upload
 from apps.datasets.storage import room_of
 from apps.datasets.tests.cast import make_image, outcomes
+from apps.errors import RuleError
 
 TUS = {"Tus-Resumable": "1.0.0"}
 
@@ -121,3 +122,55 @@ def test_cancelled_and_expired(ben: Client, batch: Any) -> None:
     Upload.objects.update(expires_at=Now() - timedelta(seconds=1))
     assert sweep_uploads() == 1
     assert not part_of(upload).exists()
+
+
+def test_complete_without_a_receipt(ben: Client, batch: Any) -> None:
+    """A server that died after the last byte: whoever asks for the offset gets the receipt made."""
+    data = archive()
+    address = begin(ben, batch, len(data))["Location"]
+    part_of(Upload.objects.get()).write_bytes(data)
+
+    assert ben.head(address, headers=TUS)["Upload-Offset"] == str(len(data))
+    assert Receipt.objects.get().size == len(data)
+    assert ben.head(address, headers=TUS)["Upload-Offset"] == str(len(data))
+    assert send(ben, address, b"more", len(data)).status_code == 204
+    assert Receipt.objects.count() == 1
+
+
+def test_an_empty_file_is_complete_at_once(ben: Client, batch: Any, cast: Any) -> None:
+    assert begin(ben, batch, 0).status_code == 201
+    actions.finish_contribution(batch, cast.ben)
+    drain_ingest()
+    assert outcomes(batch) == {"pets.zip": "empty_file"}
+
+
+def test_a_late_piece_brings_nothing_back(ben: Client, batch: Any) -> None:
+    data = archive()
+    address = begin(ben, batch, len(data))["Location"]
+    part = part_of(Upload.objects.get())
+    part.unlink()
+    assert send(ben, address, data, 0).json()["code"] == "upload_gone"
+    assert not part.exists()
+
+
+def test_resuming_needs_no_second_room(ben: Client, batch: Any, cast: Any) -> None:
+    data = archive()
+    cast.ben.storage_quota = len(data)
+    cast.ben.save()
+    begin(ben, batch, len(data))
+    same = [actions.Announced("pets.zip", "0" * 64, len(data))]
+    options = {"total_files": 1, "total_bytes": len(data)}
+    assert actions.announce_files(batch, cast.ben, same, **options) == [0]
+    with pytest.raises(RuleError) as refusal:
+        actions.announce_files(batch, cast.ben, [actions.Announced("b.png", "1" * 64, 1)])
+    assert refusal.value.code == "quota_full"
+
+
+def test_a_discarded_contribution_gives_its_room_back(ben: Client, batch: Any, cast: Any) -> None:
+    begin(ben, batch, 10)
+    part = part_of(Upload.objects.get())
+    assert room_of(cast.ben).used == 10
+    actions.discard_contribution(batch, cast.ben)
+    assert room_of(cast.ben).used == 0
+    assert sweep_uploads() == 1
+    assert not part.exists()
