@@ -4,6 +4,7 @@ import os
 import time
 import zipfile
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -172,11 +173,24 @@ def test_a_large_archive_goes_in_pieces(ben: Person, worker: Any, tmp_path: Path
         for number in range(5):
             archive.writestr(f"cat/{number}.png", make_image(number, size=(900, 900)))
     pieces: list[str] = []
+    # Each piece waits a moment on its way, so that the pause comes in the middle.
+    ben.page.route("**/api/uploads/*/", lambda route: (sleep(1), route.continue_()))
     ben.page.on("request", lambda each: pieces.append(each.url) if each.method == "PATCH" else None)
     worker()
     ben.page.set_input_files("#choose-files", packed)
+    wait_for(lambda: Upload.objects.exists(), 60, lambda: "not begun")
+    pause = ben.page.locator("#pause")
+    pause.click()
+    expect(pause).to_have_text("Go on")
+    ben.page.wait_for_timeout(2000)
+    resting = len(pieces)
+    ben.page.wait_for_timeout(3000)
+    assert len(pieces) == resting
+    assert not arrived()
+    pause.click()
     ben.sees("1 of 1 files have arrived")
-    assert len(pieces) == 2
+    assert 2 <= len(pieces) <= 4
+    assert Upload.objects.count() == 1, "it went on with the same one"
     assert Upload.objects.get().receipt.name == "pets.zip"
     ben.press("That is everything")
     ben.page.locator(".status", has_text="ready for review").first.wait_for(timeout=120_000)

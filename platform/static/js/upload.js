@@ -6,6 +6,7 @@ const AT_ONCE = 3;
 const PORTION = 100;
 const TRIES = 3;
 const SHOWN = 200;
+const FULL = new Set([413, 507]);
 
 const root = document.getElementById("upload");
 const list = document.getElementById("list");
@@ -158,6 +159,8 @@ async function announce(portion) {
     } else {
       const why = (await response.json().catch(() => ({}))).detail ?? "";
       for (const item of portion) lose(item, why);
+      // No room: nor is there any for the rest, so it need not be read.
+      if (FULL.has(response.status)) for (const item of fresh.splice(0)) lose(item, why);
     }
     go();
     return;
@@ -215,10 +218,12 @@ function go() {
 
 // A large archive goes in pieces by tus, and goes on where it stopped, also after a reload.
 const LARGE = 8 * 2 ** 20;
+const inPieces = new Map();
 const isArchive = (item) => /\.(zip|tar|tgz|gz)$/i.test(item.name);
 
 function sendInPieces(item) {
   item.state = "sending";
+  item.tries += 1;
   const upload = new tus.Upload(item.file, {
     endpoint: root.dataset.uploads,
     chunkSize: LARGE,
@@ -228,14 +233,29 @@ function sendInPieces(item) {
     removeFingerprintOnSuccess: true,
     onBeforeRequest: (request) => request.setHeader("X-CSRFToken", csrf()),
     onProgress: (sent) => { sentSoFar(item, sent); show(item); },
-    onSuccess: () => ended(item, { status: 201 }),
-    onError: (error) => ended(item, error.originalResponse?.getUnderlyingObject() ?? { status: 0 }),
+    onSuccess: () => { inPieces.delete(item); ended(item, { status: 201 }); },
+    onError: (error) => inPieces.delete(item) && ended(item, error.originalResponse?.getUnderlyingObject() ?? { status: 0 }),
   });
+  inPieces.set(item, upload);
   upload.findPreviousUploads().then((found) => {
+    if (!inPieces.has(item)) return; // paused meanwhile
     if (found.length) upload.resumeFromPreviousUpload(found[0]);
     upload.start();
   });
   show(item);
+}
+
+// A pause waits for small files; a large one stops where it is.
+function rest() {
+  for (const [item, upload] of [...inPieces]) {
+    inPieces.delete(item);
+    upload.abort();
+    active -= 1;
+    item.tries -= 1;
+    item.state = "waiting";
+    queue.unshift(item);
+    show(item);
+  }
 }
 
 function send(item) {
@@ -360,6 +380,7 @@ const pause = document.getElementById("pause");
 pause.addEventListener("click", () => {
   paused = !paused;
   pause.textContent = text(paused ? "resume" : "pause");
+  if (paused) rest();
   go();
 });
 addEventListener("beforeunload", (event) => { if (busy()) event.preventDefault(); });
