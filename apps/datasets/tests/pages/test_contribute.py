@@ -144,3 +144,17 @@ def test_a_name_that_would_turn_the_page_around_is_isolated(ben: Any, contribute
     assert "<bdi>" in page
     assert "<b>" not in page
     assert "\u202e" not in page
+
+
+def test_the_chooser_shows_what_the_dataset_takes(
+    ben: Any, opened: Contribution, dataset: Dataset
+) -> None:
+    assert 'accept="image/jpeg,' in ben.get(at("contribution", opened)).content.decode()
+    Dataset.objects.filter(pk=dataset.pk).update(task="text_classification")
+    page = ben.get(at("contribution", opened)).content.decode()
+    assert 'accept="text/plain,.txt,.csv,.tsv,.json,.jsonl,.zip' in page
+
+
+def test_an_operator_gives_a_member_more_room(cast: SimpleNamespace, browser_of: Any) -> None:
+    page = browser_of(cast.otto).get(f"/admin/members/user/{cast.ben.pk}/change/")
+    assert 'name="storage_quota"' in page.content.decode()
