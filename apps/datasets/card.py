@@ -12,10 +12,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from apps.datasets.models import Policy, Split, TaskKind, Version
+from apps.datasets.models import Policy, Split, TaskKind, Version, VersionSpan
 from apps.datasets.release import TITLES
 from apps.datasets.seals import is_sealed
-from apps.datasets.spans import members
 
 DAY = 86400
 LISTED = 50  # a card names the largest sources; the manifest has them all
@@ -35,7 +34,7 @@ def counted(version: Version) -> dict[str, Any]:
     key = f"card:{version.pk}:{version.digest}:{version.withdrawn}"
     found: dict[str, Any] | None = cache.get(key)
     if found is None:
-        spans = members(version).order_by()
+        spans = VersionSpan.objects.of(version).order_by()
         licences = spans.values_list("sample__licence").annotate(n=Count("pk"))
         sources = spans.exclude(sample__source="").values_list("sample__source")
         grouped = spans.values("sample__group").annotate(n=Count("pk")).filter(n__gt=1)

@@ -115,9 +115,7 @@ def manifest_csv(request: HttpRequest, slug: str, number: int) -> StreamingHttpR
 def image_paths(version: Version) -> Iterator[tuple[str, str]]:
     """(path in the archive, blob sha256) for each sample that is still there."""
     folders, sealed = class_folders(version), is_sealed(version)
-    spans = VersionSpan.objects.filter(dataset=version.dataset, first__lte=version.number)
-    spans = spans.exclude(last__lt=version.number)
-    spans = spans.exclude(sample__status=Sample.Status.WITHDRAWN)
+    spans = VersionSpan.objects.of(version).exclude(sample__status=Sample.Status.WITHDRAWN)
     fields = ("split", "label_id", "sample__blob_sha256", "sample__media_type")
     for split, label, sha256, media_type in spans.values_list(*fields).iterator(5000):
         hidden = sealed and split == Split.TEST

@@ -45,13 +45,12 @@ def release_checks(version: Version, counts: Counts) -> list[Check]:
     ]
 
 
-def _spans(version: Version) -> Any:
-    spans = VersionSpan.objects.filter(dataset=version.dataset, first__lte=version.number)
-    return spans.exclude(last__lt=version.number)
-
-
 def _no_split_leak(version: Version) -> Check:
-    groups = _spans(version).values("sample__group").annotate(splits=Count("split", distinct=True))
+    groups = (
+        VersionSpan.objects.of(version)
+        .values("sample__group")
+        .annotate(splits=Count("split", distinct=True))
+    )
     leaking = groups.filter(splits__gt=1).count()
     return {"check": "no_split_leak", "passed": leaking == 0, "facts": {"groups": leaking}}
 
@@ -73,11 +72,11 @@ def _classes_in_splits(counts: Counts) -> Check:
 
 
 def _nothing_withdrawn(version: Version) -> Check:
-    gone = _spans(version).filter(sample__status=Sample.Status.WITHDRAWN).count()
+    gone = VersionSpan.objects.of(version).filter(sample__status=Sample.Status.WITHDRAWN).count()
     return {"check": "nothing_withdrawn", "passed": gone == 0, "facts": {"samples": gone}}
 
 
 def _licences_compatible(version: Version) -> Check:
-    used = set(_spans(version).values_list("sample__licence", flat=True).distinct())
+    used = set(VersionSpan.objects.of(version).values_list("sample__licence", flat=True).distinct())
     odd = sorted(used - ACCEPTS[version.dataset.licence] - {version.dataset.licence})
     return {"check": "licences_compatible", "passed": not odd, "facts": {"licences": odd}}

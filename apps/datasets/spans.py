@@ -3,24 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Q, QuerySet
-
 from apps.datasets import seals
 from apps.datasets.digest import Row
 from apps.datasets.models import Split, Version, VersionSpan
 
 CHUNK = 5000
 COLUMNS = [*Row._fields, "media_type", "width", "height", "sealed"]
-
-
-def members(version: Version) -> QuerySet[VersionSpan]:
-    """The spans of a version."""
-    found: QuerySet[VersionSpan] = VersionSpan.objects.filter(
-        Q(last=None) | Q(last__gte=version.number),
-        dataset=version.dataset,
-        first__lte=version.number,
-    )
-    return found
 
 
 def rows_of(version: Version) -> Iterator[tuple[Any, ...]]:
@@ -43,7 +31,7 @@ def labelled_rows(version: Version) -> Iterator[tuple[str, tuple[Any, ...]]]:
         "sample__height",
     )
     key = version.dataset.seal_key
-    ordered = members(version).order_by("sample__blob_sha256").values_list(*fields)
+    ordered = VersionSpan.objects.of(version).order_by("sample__blob_sha256").values_list(*fields)
     for sample, label_id, split, *rest in ordered.iterator(CHUNK):
         label = names[label_id]
         if version.sealed and split == Split.TEST:

@@ -3,19 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from apps.datasets.models import Sample, Version, VersionSpan
 
 
 def tombstones(version: Version) -> QuerySet[Sample]:
     """The withdrawn samples of a version, by their hash."""
-    spans = VersionSpan.objects.filter(
-        Q(last=None) | Q(last__gte=version.number),
-        dataset=version.dataset,
-        first__lte=version.number,
-        sample__status=Sample.Status.WITHDRAWN,
-    )
+    spans = VersionSpan.objects.of(version).filter(sample__status=Sample.Status.WITHDRAWN)
     found: QuerySet[Sample] = Sample.objects.filter(pk__in=spans.values("sample"))
     return found.order_by("blob_sha256")
 

@@ -20,7 +20,7 @@ from apps.datasets.digest import Digest
 from apps.datasets.manifest import ManifestWriter
 from apps.datasets.models import Annotation, Dataset, Sample, Version, VersionSpan
 from apps.datasets.release import release_checks
-from apps.datasets.spans import CHUNK, digested, labelled_rows, members
+from apps.datasets.spans import CHUNK, digested, labelled_rows
 from apps.datasets.splits import Group, assign_splits
 from apps.errors import RuleError
 from apps.state.actions import move
@@ -210,7 +210,9 @@ def credits_of(version: Version) -> list[dict[str, Any]]:
         role=Annotation.As.UPLOADER,
         label__isnull=False,
     )
-    spans = members(version).annotate(claimed=Subquery(said.order_by("-pk").values("label")[:1]))
+    spans = VersionSpan.objects.of(version).annotate(
+        claimed=Subquery(said.order_by("-pk").values("label")[:1])
+    )
     changed = Q(claimed__isnull=False) & ~Q(claimed=F("label"))
     rows = (
         spans.order_by()

@@ -15,10 +15,9 @@ from django.db.models.functions import Now
 from apps.datasets import blobs
 from apps.datasets.actions.exports import stale
 from apps.datasets.ingest.image import EXTENSIONS
-from apps.datasets.models import Export, Sample, Split, TaskKind, Version
+from apps.datasets.models import Export, Sample, Split, TaskKind, Version, VersionSpan
 from apps.datasets.parquet import SEALED, Example, ShardWriter, portions
 from apps.datasets.seals import is_sealed
-from apps.datasets.spans import members
 from apps.errors import RuleError
 from apps.state.actions import move
 
@@ -110,11 +109,15 @@ def _examples(version: Version, split: str) -> Generator[Example, None, None]:
     """What is still there of a split, sorted by hash; a sealed test label is -1."""
     position = {item["id"]: number for number, item in enumerate(version.classes)}
     hidden = split == Split.TEST and is_sealed(version)
-    spans = members(version).filter(split=split).exclude(sample__status=Sample.Status.WITHDRAWN)
+    spans = (
+        VersionSpan.objects.of(version)
+        .filter(split=split)
+        .exclude(sample__status=Sample.Status.WITHDRAWN)
+    )
     columns = ("sample__blob_sha256", "sample__media_type", "label_id")
     rows = spans.order_by("sample__blob_sha256").values_list(*columns)
     for sha256, media_type, label in rows.iterator(1000):
-        path = f"{sha256}.{EXTENSIONS.get(media_type, 'txt')}"
+        path = f"{sha256}.{EXTENSIONS[media_type]}"
         yield Example(blobs.read(sha256), path, SEALED if hidden else position[label])
 
 

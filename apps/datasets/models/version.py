@@ -96,6 +96,13 @@ class Version(models.Model):
         return [str(item["name"]) for item in self.classes]
 
 
+class VersionSpanQuerySet(models.QuerySet["VersionSpan"]):
+    def of(self, version: Version) -> "VersionSpanQuerySet":
+        """Who is in a version: one span for each of its samples."""
+        later = models.Q(last=None) | models.Q(last__gte=version.number)
+        return self.filter(later, dataset=version.dataset_id, first__lte=version.number)
+
+
 class VersionSpan(models.Model):
     """A sample with one label belongs to the versions `first ≤ number ≤ last` (null: and on).
 
@@ -109,6 +116,8 @@ class VersionSpan(models.Model):
     split = models.CharField(max_length=10, choices=Split.choices)
     first = models.PositiveIntegerField()
     last = models.PositiveIntegerField(null=True)
+
+    objects: ClassVar[Any] = VersionSpanQuerySet.as_manager()
 
     class Meta:
         constraints = (

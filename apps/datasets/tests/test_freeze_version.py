@@ -18,7 +18,6 @@ from django.utils import timezone
 from apps.datasets import actions, blobs
 from apps.datasets.actions import building
 from apps.datasets.models import Dataset, Membership, Role, Sample, Version, VersionSpan
-from apps.datasets.spans import members
 from apps.datasets.tests.cast import make_image
 from apps.errors import RuleError
 
@@ -34,7 +33,7 @@ def approved(contribute: Any, approve: Any) -> list[Sample]:
 
 def state(version: Version) -> dict[str, str]:
     """{sample: split} of a version, from the spans."""
-    spans = members(version).values_list("sample__blob_sha256", "split")
+    spans = VersionSpan.objects.of(version).values_list("sample__blob_sha256", "split")
     return dict(spans)
 
 

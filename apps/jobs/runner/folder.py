@@ -16,7 +16,6 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage
-from django.db.models import Q
 
 from apps.datasets import blobs
 from apps.datasets.models import Version, VersionSpan
@@ -92,11 +91,7 @@ def blobs_root(version: Version, pulse: Callable[[], None]) -> Path:
 
 
 def _blob_names(version: Version) -> Iterator[str]:
-    spans = VersionSpan.objects.filter(
-        Q(last=None) | Q(last__gte=version.number),
-        dataset=version.dataset,
-        first__lte=version.number,
-    )
+    spans = VersionSpan.objects.of(version)
     yield from spans.order_by("pk").values_list("sample__blob_sha256", flat=True).iterator(5000)
 
 
