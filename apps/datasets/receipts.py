@@ -7,6 +7,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.datasets import seals
 from apps.datasets.models import Receipt
 
 SENTENCES = {
@@ -130,9 +131,10 @@ def _facts(facts: dict[str, Any]) -> dict[str, Any]:
 RECEIPT_COLUMNS = ["file", "bytes", "sha256", "outcome", "code", "reason", "sample", "class"]
 
 
-def receipt_rows(receipts: Iterable[Receipt]) -> Iterator[list[Any]]:
+def receipt_rows(receipts: Iterable[Receipt], is_closed: bool) -> Iterator[list[Any]]:
     """A row of RECEIPT_COLUMNS for each receipt: what a contributor keeps or hands on."""
     for each in receipts:
+        seals.cover(each, is_closed)
         label = each.sample.label if each.sample else None
         yield [
             each.name,

@@ -9,10 +9,10 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Iterator
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from apps.datasets.models import Dataset, Sample, Split, Version, VersionSpan
+from apps.datasets.models import Dataset, Receipt, Sample, Split, Version, VersionSpan
 from apps.errors import RuleError
 
 MARK = "sealed:"  # stands before the hash where the digest's line has the label otherwise
@@ -69,12 +69,7 @@ def check_change(dataset: Dataset, seals_test: bool) -> None:
 def test_labels(version: Version) -> dict[str, str]:
     """{sample sha256: class} of the test split, from our own rows. For scoring, never for showing."""
     names = {item["id"]: item["name"] for item in version.classes}
-    spans = VersionSpan.objects.filter(
-        Q(last=None) | Q(last__gte=version.number),
-        dataset=version.dataset,
-        first__lte=version.number,
-        split=Split.TEST,
-    )
+    spans = VersionSpan.objects.of(version).filter(split=Split.TEST)
     rows = spans.values_list("sample__blob_sha256", "label_id").iterator(5000)
     return {sample: names[label] for sample, label in rows}
 
@@ -86,6 +81,14 @@ def mask(samples: Iterable[Sample], dataset: Dataset, shown: str = "") -> list[S
         if hides(sample, is_closed):
             sample.label, sample.claimed_class, sample.disputed = None, shown, False
     return listed
+
+
+def cover(receipt: Receipt, is_closed: bool, shown: str = "") -> None:
+    """Take off a receipt, for showing, what gives its sealed sample's class away: folders name it."""
+    sample = receipt.sample
+    if sample and hides(sample, is_closed):
+        receipt.name = receipt.name.rpartition("/")[2]
+        sample.label, sample.claimed_class = None, shown
 
 
 def opened(version: Version) -> Iterator[tuple[str, str, str]]:

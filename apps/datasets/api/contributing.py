@@ -166,6 +166,6 @@ class Receipts(generics.ListAPIView[Receipt]):
     def get_queryset(self) -> QuerySet[Receipt]:
         if getattr(self, "swagger_fake_view", False):
             return Receipt.objects.none()
-        found = contribution_of(self.request, self.kwargs["uuid"]).receipts.all()
+        found = contribution_of(self.request, self.kwargs["uuid"]).receipts.select_related("sample")
         outcome = allowed(self.request, "outcome", Receipt.Outcome.values)
         return found.filter(outcome=outcome) if outcome else found

@@ -8,7 +8,6 @@ from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.datasets import seals
 from apps.datasets.api.scope import (
     READ_ANY,
     DatasetScoped,
@@ -43,7 +42,3 @@ class Samples(DatasetScoped, generics.ListAPIView[Sample]):
             return Sample.objects.none()
         found = find_samples(self.dataset, read_filters(self.request.query_params))
         return found.select_related("label", "contributor", "contribution")
-
-    def paginate_queryset(self, queryset: Any) -> Any:
-        page = super().paginate_queryset(queryset)
-        return None if page is None else seals.mask(page, self.dataset)

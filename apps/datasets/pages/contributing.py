@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.datasets import actions
+from apps.datasets import actions, seals
 from apps.datasets.forms import ContributeForm, FilesForm
 from apps.datasets.models import Contribution, Receipt, Role
 from apps.datasets.pages.scope import contribution_of, dataset_of, frame, refuse
@@ -111,6 +111,9 @@ def _receipts(request: HttpRequest, found: Contribution) -> dict[str, Any]:
     shown = list(rows[: RECEIPTS_SHOWN + 1])
     more = len(shown) > RECEIPTS_SHOWN
     shown = shown[:RECEIPTS_SHOWN]
+    is_closed = seals.closed(found.dataset)
+    for each in shown:
+        seals.cover(each, is_closed, _("sealed"))
     query = f"?outcome={outcome}"
     return {
         "receipts": [(each, sentence(each)) for each in shown],
@@ -185,7 +188,7 @@ def receipts_csv(request: HttpRequest, uuid: str) -> StreamingHttpResponse:
     rows = found.receipts.select_related("sample__label")
     rows = rows.filter(outcome=outcome) if outcome else rows
     response = StreamingHttpResponse(
-        csv_lines(RECEIPT_COLUMNS, receipt_rows(rows.iterator(1000))),
+        csv_lines(RECEIPT_COLUMNS, receipt_rows(rows.iterator(1000), seals.closed(found.dataset))),
         content_type="text/csv; charset=utf-8",
     )
     response["Content-Disposition"] = content_disposition_header(True, f"receipts-{uuid}.csv")

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
-from apps.datasets import actions
+from apps.datasets import actions, seals
 from apps.datasets.actions.holding import HELD, Verdict
 from apps.datasets.lookalikes import resembles
 from apps.datasets.models import Dataset, Hold, Role, Sample
@@ -29,7 +29,7 @@ def lookalikes(request: HttpRequest, slug: str) -> HttpResponse:
     held = dataset.samples.filter(status=Sample.Status.PENDING, hold__in=HELD)
     after = request.GET.get("after", "0")
     page = held.filter(pk__gt=number(after)).select_related("label", "contributor")
-    shown = list(page.order_by("pk")[: SHOWN + 1])
+    shown = seals.mask(page.order_by("pk")[: SHOWN + 1], dataset, _("sealed"))
     more, shown = len(shown) > SHOWN, shown[:SHOWN]
     context = frame(request, dataset, "review") | {
         "pairs": [_pair(request, each) for each in shown],
@@ -45,6 +45,7 @@ def _pair(request: HttpRequest, sample: Sample) -> dict[str, Any]:
     doubles = Sample.objects.select_related("label", "contributor").in_bulk(
         [each.sample for each in alike]
     )
+    seals.mask(doubles.values(), sample.dataset, _("sealed"))
     verdicts = [
         (value, label)
         for value, label in Verdict.choices

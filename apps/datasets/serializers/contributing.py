@@ -5,12 +5,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.datasets.models import (
-    Contribution,
-    Dataset,
-    Licence,
-    Receipt,
-)
+from apps.datasets import seals
+from apps.datasets.models import Contribution, Dataset, Licence, Receipt, Split
 from apps.datasets.reads import outcome_counts
 from apps.datasets.receipts import sentence
 
@@ -61,6 +57,14 @@ class ReceiptSerializer(serializers.ModelSerializer[Receipt]):
             "reason",
             "sample",
         )
+
+    def to_representation(self, instance: Receipt) -> dict[str, Any]:
+        """Its folders may name a class that the dataset keeps sealed."""
+        if instance.sample and instance.sample.split == Split.TEST:
+            if not hasattr(self, "_is_closed"):  # receipts of one answer are of one contribution
+                self._is_closed = seals.closed(instance.sample.dataset)
+            seals.cover(instance, self._is_closed)
+        return super().to_representation(instance)
 
     def get_reason(self, receipt: Receipt) -> str:
         return sentence(receipt)

@@ -1,11 +1,12 @@
 """Samples in JSON."""
 
+from typing import Any
+
 from rest_framework import serializers
 
+from apps.datasets import seals
 from apps.datasets.media import media_url
-from apps.datasets.models import (
-    Sample,
-)
+from apps.datasets.models import Sample, Split
 
 
 class SampleSerializer(serializers.ModelSerializer[Sample]):
@@ -32,6 +33,19 @@ class SampleSerializer(serializers.ModelSerializer[Sample]):
             "declared_split",
             "image",
         )
+
+    def to_representation(self, instance: Sample) -> dict[str, Any]:
+        """Without the class where the dataset keeps it sealed, whichever view answers."""
+        found = super().to_representation(instance)
+        if instance.split == Split.TEST and self._closed(instance):
+            found |= {"label": None, "claimed_class": ""}
+        return found
+
+    def _closed(self, sample: Sample) -> bool:
+        """Asked once for all samples of an answer: they are of one dataset."""
+        if not hasattr(self, "_is_closed"):
+            self._is_closed = seals.closed(sample.dataset)
+        return self._is_closed
 
     def get_image(self, sample: Sample) -> str:
         return media_url(sample, "image", self.context["request"].user)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import zipfile
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from django.urls import reverse
 
 from apps.datasets import actions, blobs, seals
-from apps.datasets.models import Sample
+from apps.datasets.models import Annotation, Review, Sample, VersionSpan
 from apps.datasets.tests.cast import make_image
 from apps.datasets.verify import differences
 from apps.errors import RuleError
@@ -81,6 +82,89 @@ def test_no_page_or_answer_names_the_class_of_a_sealed_sample(
     for sample in hidden:
         page = client.get(f"/samples/{sample.pk}/").content.decode()
         assert f"<span>{sample.label.name}</span>" not in page
+
+
+ADDRESSES = (
+    "/",
+    "/datasets/pets/",
+    "/datasets/pets/classes/",
+    "/datasets/pets/samples/",
+    "/datasets/pets/samples/?split=test",
+    "/datasets/pets/samples/?label={cat}",
+    "/datasets/pets/samples/?disputed=yes",
+    "/datasets/pets/versions/",
+    "/datasets/pets/versions/diff/?from=1&to=1",
+    "/datasets/pets/versions/1/",
+    "/datasets/pets/versions/1/card/",
+    "/datasets/pets/versions/1/README.md",
+    "/datasets/pets/versions/1/croissant.json",
+    "/datasets/pets/versions/1/manifest.parquet",
+    "/datasets/pets/versions/1/images.zip",
+    "/contributions/{batch}/",
+    "/contributions/{batch}/receipts.csv",
+    "/samples/{hidden}/",
+    "/api/datasets/pets/",
+    "/api/datasets/pets/samples/",
+    "/api/datasets/pets/samples/?label={cat}",
+    "/api/datasets/pets/versions/1/",
+    "/api/contributions/{batch}/receipts/",
+)
+FRESH_TOKEN = re.compile(rb'("X-CSRFToken": |csrfmiddlewaretoken" value=)"[^"]*"')
+
+
+def said_by(body: bytes) -> bytes:
+    """An answer without what is new in it each time: tokens, and the times in an archive."""
+    if body.startswith(b"PK"):
+        return repr(sorted(zipfile.ZipFile(io.BytesIO(body)).namelist())).encode()
+    return FRESH_TOKEN.sub(b"", body)
+
+
+def test_no_answer_depends_on_a_sealed_label(
+    sealed: Any, browser_of: Any, cast: Any, dataset: Any
+) -> None:
+    """Two hidden samples swap their classes: nobody can tell, on any page and in any file."""
+    hidden = Sample.objects.filter(split="test").order_by("pk")
+    one = hidden.filter(label__name="cat").first()
+    other = hidden.filter(label__name="dog").first()
+    known = {
+        "cat": one.label_id,
+        "hidden": one.pk,
+        "batch": one.contribution.uuid,
+    }
+    addresses = [address.format(**known) for address in ADDRESSES]
+
+    def answers() -> dict[tuple[str, str], bytes]:
+        found = {}
+        for person in (cast.ada, cast.ben, cast.chen):
+            client = browser_of(person)
+            for address in addresses:
+                response = client.get(address)
+                if response.status_code == 403:  # another's contribution, for a contributor
+                    continue
+                assert response.status_code == 200, (person, address)
+                found[person.username, address] = said_by(bytes(response.getvalue()))
+        return found
+
+    before = answers()
+    for sample, label in ((one, other.label), (other, one.label)):
+        Sample.objects.filter(pk=sample.pk).update(label=label)
+        Annotation.objects.filter(sample=sample).update(label=label)
+        Review.objects.filter(sample=sample).update(label=label)
+        VersionSpan.objects.filter(sample=sample).update(label=label)
+    after = answers()
+
+    assert len(before) > 2 * len(addresses)
+    assert [key for key in before if before[key] != after[key]] == []
+
+
+def test_what_a_file_was_called_does_not_give_the_class_away(
+    sealed: Any, browser_of: Any, cast: Any
+) -> None:
+    batch = Sample.objects.first().contribution
+    rows = browser_of(cast.chen).get(f"/api/contributions/{batch.uuid}/receipts/").json()["results"]
+    splits = dict(Sample.objects.values_list("pk", "split"))
+    assert {("/" in row["name"]) for row in rows if splits[row["sample"]] == "test"} == {False}
+    assert {("/" in row["name"]) for row in rows if splits[row["sample"]] == "train"} == {True}
 
 
 def test_scoring_still_knows_them(sealed: Any) -> None:

@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 
 from apps.datasets import actions as data
 from apps.datasets import blobs
+from apps.datasets.actions.building import build_versions
 from apps.datasets.digest import Row, digest_of
 from apps.datasets.manifest import ManifestWriter
 from apps.datasets.models import (
@@ -84,6 +85,23 @@ def split_of(place: int) -> str:
 
 def make_digits(owner: Any, size: int = 400) -> Version:
     """An approved version of real handwritten digits, written as an ingest and a freeze would."""
+    samples = make_digit_samples(owner, size)
+    return _freeze(samples[0].dataset, owner, samples)
+
+
+def make_sealed_digits(owner: Any, size: int = 400) -> Version:
+    """The same, split and frozen by the platform with its test labels sealed."""
+    dataset = make_digit_samples(owner, size)[0].dataset
+    Sample.objects.filter(dataset=dataset).update(split="")
+    data.update_dataset(dataset, owner, seals_test=True)
+    version = data.freeze_version(dataset, owner)
+    build_versions()
+    version.refresh_from_db()
+    data.approve_version(version, owner)
+    return version
+
+
+def make_digit_samples(owner: Any, size: int) -> list[Sample]:
     source = load_digits()
     names = [str(number) for number in range(10)]
     dataset = data.create_dataset(
@@ -112,12 +130,13 @@ def make_digits(owner: Any, size: int = 400) -> Version:
                 width=8,
                 height=8,
                 size=len(content),
+                licence=Licence.CC0,
                 group=sha256[:32],
                 split=split_of(place),
             ),
         )
     Sample.objects.bulk_create(samples.values())
-    return _freeze(dataset, owner, list(Sample.objects.filter(dataset=dataset)))
+    return list(Sample.objects.filter(dataset=dataset).select_related("dataset"))
 
 
 def _freeze(dataset: Dataset, owner: Any, samples: list[Sample]) -> Version:

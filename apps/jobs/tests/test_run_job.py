@@ -1,10 +1,12 @@
 """Queued jobs, real Celery workers, real runs: trained, killed, cancelled, given back, over Redis."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from apps.datasets import blobs
@@ -12,7 +14,7 @@ from apps.jobs import actions
 from apps.jobs.models import Artifact, Attempt, TrainingJob
 from apps.jobs.runner.folder import folder_of
 from apps.jobs.tests.processes import ROOT, WorkerProcess, wait_for
-from apps.jobs.tests.stage import make_job, make_queued
+from apps.jobs.tests.stage import make_job, make_queued, make_sealed_digits
 from apps.leaderboard.actions import collect_entries
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,6 +86,25 @@ def test_a_worker_trains_a_queued_job(digits: Any, cast: Any, start: Any, runs: 
     assert worker.stop() == 0
     wait_for(lambda: not worker.orphans(), 10, worker.output)
     assert not list(runs.glob(".stop-*"))
+
+
+def test_sealed_labels_are_scored_and_never_written(cast: Any, start: Any, client: Any) -> None:
+    version = make_sealed_digits(cast.ada)
+    worker = start()
+    job = make_queued(version, cast.ada, cast.ada)
+    wait_for(lambda: status(job) in TrainingJob.TERMINAL, 60, worker.output)
+    assert status(job) == "succeeded", told(job, worker)
+    files = {each.role: each for each in Artifact.objects.filter(attempt__job=job)}
+    with blobs.open_blob(files["predictions"].sha256) as stream:
+        rows = pq.read_table(io.BytesIO(stream.read()))
+    assert rows.column("label").null_count == rows.num_rows > 30
+    assert job.result["metrics"]["test"] is None
+    assert collect_entries() == 1
+    job.refresh_from_db()
+    assert job.entry.accuracy > 0.5
+    client.force_login(cast.ada)
+    for address in (f"/jobs/{job.uuid}/", "/datasets/digits/leaderboard/"):
+        assert client.get(address).status_code == 200
 
 
 def test_a_worker_killed_in_the_middle_loses_nothing(digits: Any, cast: Any, start: Any) -> None:
