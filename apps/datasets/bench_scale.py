@@ -21,7 +21,7 @@ from apps.datasets import actions, diffs
 from apps.datasets.actions.building import build_versions
 from apps.datasets.bulk import make_dataset
 from apps.datasets.models import Membership, Role, Sample
-from apps.datasets.reads import to_review
+from apps.datasets.queues import to_review
 from apps.datasets.tallies import recount
 
 SMALL, MIDDLE, LARGE = 1_000, 100_000, 1_000_000

@@ -5,24 +5,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from apps.datasets import tallies
 from apps.datasets.actions.freezing import changed_since_last_freeze
 from apps.datasets.models import (
     Contribution,
     Dataset,
-    Hold,
-    LabelClass,
     Membership,
     Receipt,
-    Review,
     Role,
     Sample,
     Tally,
     Version,
 )
-from apps.datasets.permissions import ORDER, may
 
 
 @dataclass
@@ -103,51 +99,6 @@ def roles_of(user: Any) -> dict[int, Role]:
     return {dataset: Role(role) for dataset, role in mine}
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """Something that waits for this member: `kind` picks the sentence and the link."""
-
-    kind: str
-    dataset: Dataset
-    count: int = 0
-    thing: Any = None
-
-
-def waiting_for(user: Any) -> list[Waiting]:
-    """What this member could do next, the most pressing kind first."""
-    roles = roles_of(user)
-    datasets = Dataset.objects.in_bulk(roles)
-
-    def with_role(needed: Role) -> list[int]:
-        return [pk for pk, role in roles.items() if ORDER.index(role) <= ORDER.index(needed)]
-
-    unfinished = Contribution.objects.filter(member=user, status=Contribution.Status.RECEIVING)
-    drafts = Version.objects.filter(
-        dataset__in=with_role(Role.MAINTAINER), status=Version.Status.DRAFT
-    )
-    pending = Tally.objects.filter(
-        dataset__in=with_role(Role.REVIEWER), status=Sample.Status.PENDING, hold=""
-    ).exclude(contribution__member=user)
-    found = [Waiting("unfinished", datasets[each.dataset_id], thing=each) for each in unfinished
-             if each.dataset_id in datasets]  # fmt: skip
-    found += [Waiting("draft", datasets[each.dataset_id], thing=each) for each in drafts]
-    found += _claims_waiting(with_role(Role.MAINTAINER), datasets)
-    grouped = pending.order_by("dataset").values_list("dataset").annotate(n=Sum("number"))
-    found += [Waiting("review", datasets[pk], count=number) for pk, number in grouped if number]
-    return found
-
-
-def _claims_waiting(keys: list[int], datasets: dict[int, Dataset]) -> list[Waiting]:
-    """Images whose folder is no class yet. Only datasets with unclassed samples are looked into."""
-    unclassed = Tally.objects.filter(dataset__in=keys, label=0, status=Sample.Status.PENDING)
-    found = unclassed.filter(number__gt=0).order_by("dataset").values_list("dataset").distinct()
-    counted = [
-        (pk, open_claims(Sample.objects.filter(dataset=pk, status=Sample.Status.PENDING)).count())
-        for (pk,) in found
-    ]
-    return [Waiting("claims", datasets[pk], count=number) for pk, number in counted if number]
-
-
 def open_claims(samples: QuerySet[Sample]) -> QuerySet[Sample]:
     """Live samples whose folder names a class that is none yet."""
     return (
@@ -170,46 +121,6 @@ def outcome_counts(contribution: Contribution) -> dict[str, int]:
     return counts | dict(grouped)
 
 
-def to_review(dataset: Dataset, user: Any) -> QuerySet[Sample]:
-    """Pending samples of the dataset that this member may decide about."""
-    found: QuerySet[Sample] = Sample.objects.reviewable_by(user).filter(dataset=dataset)
-    return found
-
-
-def own_waiting(dataset: Dataset, user: Any) -> int:
-    """How many of the member's own samples wait for somebody else."""
-    rows = tallies.waiting(dataset).filter(contribution__member=user)
-    return rows.aggregate(n=Sum("number"))["n"] or 0
-
-
-def in_queue(dataset: Dataset, user: Any, hold: str) -> QuerySet[Sample]:
-    """Held samples of one kind that this member may decide about."""
-    found: QuerySet[Sample] = Sample.objects.filter(
-        dataset=dataset, status=Sample.Status.PENDING, hold=hold
-    ).exclude(contributor=user)
-    if hold == Hold.APPEAL:
-        mine = Review.objects.filter(
-            sample=OuterRef("pk"), by=user, decision=Review.Decision.REJECT
-        )
-        found = found.exclude(Exists(mine))
-    if hold == Hold.EXPERT and not may(user, dataset, Role.MAINTAINER):
-        return found.none()
-    return found
-
-
-def held_queues(dataset: Dataset, user: Any) -> dict[str, int]:
-    """{hold: how many wait for this member} of what is held; `alike` is both kinds of look-alikes."""
-    rows = dataset.tallies.filter(status=Sample.Status.PENDING).exclude(hold="")
-    counted = rows.exclude(contribution__member=user).values_list("hold").annotate(n=Sum("number"))
-    found = {hold: number for hold, number in counted.order_by() if number}
-    if Hold.APPEAL in found:
-        found[Hold.APPEAL] = in_queue(dataset, user, Hold.APPEAL).count()
-    if not may(user, dataset, Role.MAINTAINER):
-        found.pop(Hold.EXPERT, None)
-    found["alike"] = found.pop(Hold.LOOKALIKE, 0) + found.pop(Hold.BRIDGE, 0)
-    return {hold: number for hold, number in found.items() if number}
-
-
 def sources_of(dataset: Dataset) -> list[str]:
     """The sources that contributions name, for a filter."""
     named = dataset.contributions.exclude(source="").order_by("source")
@@ -220,17 +131,6 @@ def contributors_of(dataset: Dataset) -> list[str]:
     """Who contributed, for a filter."""
     members = dataset.contributions.order_by("member__username")
     return list(members.values_list("member__username", flat=True).distinct()[:200])
-
-
-def review_groups(dataset: Dataset, user: Any) -> list[tuple[LabelClass | None, int]]:
-    """(class, number waiting for this reviewer), in the order of the classes; None: no class yet."""
-    counts = tallies.reviewable(dataset, user)
-    groups: list[tuple[LabelClass | None, int]] = [
-        (each, counts[each.pk]) for each in dataset.classes.current() if each.pk in counts
-    ]
-    if 0 in counts:
-        groups.append((None, counts[0]))
-    return groups
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
-from apps.datasets.models import Dataset, Sample, Skip
+from apps.datasets.actions.changing import NO_LEASE
+from apps.datasets.models import Sample, Skip
 
 LEASE_MINUTES = 15
 SKIP_HOURS = 24
@@ -64,17 +65,13 @@ def renew_lease(lease: uuid.UUID, by: Any) -> datetime | None:
 
 def end_lease(lease: uuid.UUID, by: Any) -> int:
     """Give a batch back before its time; returns how many samples it still held."""
-    return Sample.objects.filter(lease=lease, leased_to=by).update(
-        leased_to=None, lease=None, leased_until=None
-    )
+    return Sample.objects.filter(lease=lease, leased_to=by).update(**NO_LEASE)
 
 
 def end_leases(samples: Sequence[Sample], by: Any) -> None:
     """Give single samples of a batch back: they are voted on and go to somebody else next."""
     keys = [sample.pk for sample in samples]
-    Sample.objects.filter(pk__in=keys, leased_to=by).update(
-        leased_to=None, lease=None, leased_until=None
-    )
+    Sample.objects.filter(pk__in=keys, leased_to=by).update(**NO_LEASE)
 
 
 def take_back(samples: Sequence[Sample], by: Any) -> None:
@@ -95,7 +92,7 @@ def skip_samples(samples: Sequence[Sample], by: Any) -> None:
     end_leases(samples, by)
 
 
-def holders(dataset: Dataset, queue: QuerySet[Sample]) -> list[dict[str, Any]]:
+def holders(queue: QuerySet[Sample]) -> list[dict[str, Any]]:
     """Who holds the rest of a queue, and until when at the latest: [{"who", "until"}]."""
     held = queue.filter(leased_until__gt=Now()).order_by("leased_to", "-leased_until")
     latest: dict[str, datetime | None] = {}

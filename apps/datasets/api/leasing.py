@@ -10,7 +10,7 @@ from apps.datasets import actions
 from apps.datasets.api.scope import DatasetScoped, checked
 from apps.datasets.models import Role, Sample
 from apps.datasets.permissions import require
-from apps.datasets.reads import to_review
+from apps.datasets.queues import to_review
 from apps.datasets.serializers.reviewing import AppealSerializer, BatchSerializer, LeaseSerializer
 from apps.datasets.serializers.samples import SampleSerializer
 from apps.errors import RuleError, invalid

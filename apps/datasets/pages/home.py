@@ -5,7 +5,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from apps.datasets.models import Dataset
-from apps.datasets.reads import listed, waiting_for
+from apps.datasets.queues import waiting_for
+from apps.datasets.reads import listed
 
 SHOWN_AT_HOME = 6
 

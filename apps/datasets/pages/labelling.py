@@ -34,7 +34,7 @@ def label(request: HttpRequest, slug: str) -> HttpResponse:
     context = frame(request, dataset, "label") | {
         "batch": batch,
         "blind": blind,
-        "elsewhere": [] if batch.samples else holders(dataset, queue),
+        "elsewhere": [] if batch.samples else holders(queue),
         "left": _left(dataset, blind),
         "classes": dataset.classes.current(),
         "guidelines": to_html(dataset.guidelines),

@@ -33,7 +33,7 @@ from apps.datasets.models import (
 )
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import require
-from apps.datasets.reads import held_queues, in_queue, own_waiting, review_groups, to_review
+from apps.datasets.queues import held_queues, in_queue, own_waiting, review_groups, to_review
 from apps.errors import invalid
 
 SIZES = (24, 60, 120)
@@ -75,6 +75,7 @@ def review(request: HttpRequest, slug: str) -> HttpResponse:
         "reasons": Review.Reason.choices,
         "guidelines": to_html(dataset.guidelines),
         "own": own_waiting(dataset, request.user),
+        "by_votes": dataset.policy == Policy.CONSENSUS,
     }
     response = render(request, "datasets/review.html", context)
     response.set_cookie("batch", str(_size(request)), max_age=365 * 86400, samesite="Lax")
@@ -112,7 +113,7 @@ def _hand_out(
     waiting = waiting.select_related("label").order_by("pk")
     first = Q(disputed=True)
     batch = actions.lease_samples(waiting, request.user, size=_size(request), first=first)
-    return batch, [] if batch.samples else holders(dataset, waiting)
+    return batch, [] if batch.samples else holders(waiting)
 
 
 def _history(samples: Sequence[Sample]) -> dict[int, list[str]]:

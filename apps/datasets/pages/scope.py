@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404
 from apps.datasets import tallies
 from apps.datasets.models import Contribution, Dataset, Policy, Role
 from apps.datasets.permissions import abilities, require
+from apps.datasets.queues import review_counts
 from apps.errors import RuleError
 
 # More than this is shown as "999+": nobody needs the exact length of a long queue in a tab.
@@ -32,7 +33,9 @@ def contribution_of(request: HttpRequest, uuid: str) -> Contribution:
 def frame(request: HttpRequest, dataset: Dataset, tab: str) -> dict[str, Any]:
     """The context that datasets/_layout.html needs."""
     can = abilities(request.user, dataset)
-    number = sum(tallies.reviewable(dataset, request.user).values()) if can["review"] else 0
+    maintained = [dataset.pk] if can["maintain"] else []
+    counts = review_counts([dataset.pk], request.user, maintained) if can["review"] else {}
+    number = counts.get(dataset.pk, 0)
     waiting = f"{COUNTED}+" if number > COUNTED else number
     unlabelled = can["contribute"] and _unlabelled(dataset)
     return {

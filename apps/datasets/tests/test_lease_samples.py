@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from apps.datasets import actions
 from apps.datasets.actions.leasing import holders, skip_samples
 from apps.datasets.models import Dataset, Membership, Role, Sample, Skip
-from apps.datasets.reads import to_review
+from apps.datasets.queues import to_review
 from apps.datasets.tests.cast import make_image, make_member
 from apps.datasets.tests.test_tallies import check
 
@@ -43,7 +43,7 @@ def test_two_members_never_get_the_same(dataset: Any, cast: Any, eve: Any, sampl
     third = make_member("finn")
     assert len(keys(lease(dataset, third))) == 2
     assert lease(dataset, make_member("gus")).samples == []
-    assert {each["who"] for each in holders(dataset, Sample.objects.all())} == {
+    assert {each["who"] for each in holders(Sample.objects.all())} == {
         "chen",
         "eve",
         "finn",

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.datasets import actions
-from apps.datasets.reads import waiting_for
+from apps.datasets.queues import waiting_for
 from apps.datasets.tests.cast import make_image
 
 

@@ -1,0 +1,152 @@
+"""What waits for whom: the review queues, by class and by hold, and the list on the start page."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+
+from apps.datasets import tallies
+from apps.datasets.models import (
+    Contribution,
+    Dataset,
+    Hold,
+    LabelClass,
+    Policy,
+    Review,
+    Role,
+    Sample,
+    Tally,
+    Version,
+)
+from apps.datasets.permissions import ORDER, may
+from apps.datasets.reads import open_claims, roles_of
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Something that waits for this member: `kind` picks the sentence and the link."""
+
+    kind: str
+    dataset: Dataset
+    count: int = 0
+    thing: Any = None
+
+
+def waiting_for(user: Any) -> list[Waiting]:
+    """What this member could do next, the most pressing kind first."""
+    roles = roles_of(user)
+    datasets = Dataset.objects.in_bulk(roles)
+
+    def with_role(needed: Role) -> list[int]:
+        return [pk for pk, role in roles.items() if ORDER.index(role) <= ORDER.index(needed)]
+
+    unfinished = Contribution.objects.filter(member=user, status=Contribution.Status.RECEIVING)
+    drafts = Version.objects.filter(
+        dataset__in=with_role(Role.MAINTAINER), status=Version.Status.DRAFT
+    )
+    decidable = review_counts(with_role(Role.REVIEWER), user, with_role(Role.MAINTAINER))
+    found = [Waiting("unfinished", datasets[each.dataset_id], thing=each) for each in unfinished
+             if each.dataset_id in datasets]  # fmt: skip
+    found += [Waiting("draft", datasets[each.dataset_id], thing=each) for each in drafts]
+    found += _claims_waiting(with_role(Role.MAINTAINER), datasets)
+    found += [Waiting("review", datasets[pk], count=n) for pk, n in sorted(decidable.items())]
+    found += _labels_wanted(with_role(Role.CONTRIBUTOR), with_role(Role.REVIEWER), datasets)
+    return found
+
+
+def _claims_waiting(keys: list[int], datasets: dict[int, Dataset]) -> list[Waiting]:
+    """Images whose folder is no class yet. Only datasets with unclassed samples are looked into."""
+    unclassed = Tally.objects.filter(dataset__in=keys, label=0, status=Sample.Status.PENDING)
+    found = unclassed.filter(number__gt=0).order_by("dataset").values_list("dataset").distinct()
+    counted = [
+        (pk, open_claims(Sample.objects.filter(dataset=pk, status=Sample.Status.PENDING)).count())
+        for (pk,) in found
+    ]
+    return [Waiting("claims", datasets[pk], count=number) for pk, number in counted if number]
+
+
+def _labels_wanted(
+    contributed: list[int], reviewed: list[int], datasets: dict[int, Dataset]
+) -> list[Waiting]:
+    """Datasets whose labelling page has something for a member who cannot settle it by review."""
+    rows = Tally.objects.filter(status=Sample.Status.PENDING, hold="", number__gt=0)
+    labels_only = set(contributed) - set(reviewed)
+    unlabelled = Q(dataset__in=labels_only, label=0, dataset__policy=Policy.SINGLE)
+    votes = Q(dataset__in=reviewed, dataset__policy=Policy.CONSENSUS)
+    found = rows.filter(unlabelled | votes).order_by("dataset").values_list("dataset", flat=True)
+    return [Waiting("label", datasets[pk]) for pk in found.distinct()]
+
+
+def review_counts(
+    datasets: Collection[int], user: Any, maintained: Collection[int]
+) -> dict[int, int]:
+    """{dataset id: how many samples wait for this reviewer}, datasets with none left out.
+
+    Under consensus the ordinary queue is labelled, not reviewed. `maintained`: where the member
+    may decide what people disagree about.
+    """
+    rows = Tally.objects.filter(dataset__in=datasets, status=Sample.Status.PENDING)
+    rows = rows.exclude(contribution__member=user).exclude(hold=Hold.APPEAL)
+    rows = rows.exclude(hold="", dataset__policy=Policy.CONSENSUS)
+    rows = rows.filter(~Q(hold=Hold.EXPERT) | Q(dataset__in=maintained))
+    counts = dict(rows.order_by().values_list("dataset").annotate(n=Sum("number")))
+    appeals = appealed(Sample.objects.filter(dataset__in=datasets), user).order_by()
+    for dataset, number in appeals.values_list("dataset").annotate(n=Count("pk")):
+        counts[dataset] = counts.get(dataset, 0) + number
+    return {dataset: number for dataset, number in counts.items() if number}
+
+
+def appealed(samples: QuerySet[Sample], user: Any) -> QuerySet[Sample]:
+    """Appeals that this member may decide about: neither their own nor against themselves."""
+    mine = Review.objects.filter(sample=OuterRef("pk"), by=user, decision=Review.Decision.REJECT)
+    held = samples.filter(status=Sample.Status.PENDING, hold=Hold.APPEAL)
+    return held.exclude(contributor=user).exclude(Exists(mine))
+
+
+def to_review(dataset: Dataset, user: Any) -> QuerySet[Sample]:
+    """Pending samples of the dataset that this member may decide about."""
+    found: QuerySet[Sample] = Sample.objects.reviewable_by(user).filter(dataset=dataset)
+    return found
+
+
+def own_waiting(dataset: Dataset, user: Any) -> int:
+    """How many of the member's own samples wait for somebody else."""
+    rows = tallies.waiting(dataset).filter(contribution__member=user)
+    return rows.aggregate(n=Sum("number"))["n"] or 0
+
+
+def in_queue(dataset: Dataset, user: Any, hold: str) -> QuerySet[Sample]:
+    """Held samples of one kind that this member may decide about."""
+    if hold == Hold.APPEAL:
+        return appealed(Sample.objects.filter(dataset=dataset), user)
+    found: QuerySet[Sample] = Sample.objects.filter(
+        dataset=dataset, status=Sample.Status.PENDING, hold=hold
+    ).exclude(contributor=user)
+    if hold == Hold.EXPERT and not may(user, dataset, Role.MAINTAINER):
+        return found.none()
+    return found
+
+
+def held_queues(dataset: Dataset, user: Any) -> dict[str, int]:
+    """{hold: how many wait for this member} of what is held; `alike` is both kinds of look-alikes."""
+    rows = dataset.tallies.filter(status=Sample.Status.PENDING).exclude(hold="")
+    counted = rows.exclude(contribution__member=user).values_list("hold").annotate(n=Sum("number"))
+    found = {hold: number for hold, number in counted.order_by() if number}
+    if Hold.APPEAL in found:
+        found[Hold.APPEAL] = in_queue(dataset, user, Hold.APPEAL).count()
+    if not may(user, dataset, Role.MAINTAINER):
+        found.pop(Hold.EXPERT, None)
+    found["alike"] = found.pop(Hold.LOOKALIKE, 0) + found.pop(Hold.BRIDGE, 0)
+    return {hold: number for hold, number in found.items() if number}
+
+
+def review_groups(dataset: Dataset, user: Any) -> list[tuple[LabelClass | None, int]]:
+    """(class, number waiting for this reviewer), in the order of the classes; None: no class yet."""
+    counts = tallies.reviewable(dataset, user)
+    groups: list[tuple[LabelClass | None, int]] = [
+        (each, counts[each.pk]) for each in dataset.classes.current() if each.pk in counts
+    ]
+    if 0 in counts:
+        groups.append((None, counts[0]))
+    return groups
