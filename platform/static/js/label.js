@@ -1,6 +1,8 @@
 // Labelling: a class is picked, Enter saves it and goes on. Each answer is sent at once; one that
 // finds no connection is kept and sent again. The next picture is fetched while this one is looked at.
 
+import { ZOOMS, keepLease, post, typing, wordsOf } from "./desk.js";
+
 const form = document.getElementById("label");
 const strip = document.getElementById("strip");
 const picture = document.getElementById("picture");
@@ -11,13 +13,10 @@ const find = document.getElementById("find");
 const buttons = [...document.querySelectorAll("#classes button")];
 const cells = [...strip.querySelectorAll(".pick")];
 
-const text = (name, values = {}) =>
-  form.dataset[`text${name}`].replace(/\{(\w+)\}/g, (_, key) => values[key]);
-const csrf = () => form.querySelector("[name=csrfmiddlewaretoken]").value;
+const text = wordsOf(form);
 const left = Number(form.dataset.left);
 const open = () => cells.filter((cell) => !cell.classList.contains("done"));
 const selected = () => open().filter((cell) => cell.getAttribute("aria-selected") === "true");
-const ZOOMS = ["fit", "zoom-1", "zoom-2", "zoom-4"];
 
 let at = 0;
 let zoom = 0;
@@ -67,17 +66,6 @@ function pick(button) {
 
 const queue = [];
 let sending = false;
-
-async function post(address, body) {
-  const response = await fetch(address, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": csrf() },
-    body: JSON.stringify(body),
-  });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.detail ?? String(response.status));
-  return answer;
-}
 
 async function drain() {
   if (sending) return;
@@ -186,9 +174,7 @@ const commands = {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.isComposing || event.keyCode === 229 || document.querySelector("dialog[open]")) return;
-  if (event.altKey || event.metaKey || event.ctrlKey) return;
-  if (event.target.matches("input, select, textarea")) return;
+  if (typing(event) || event.altKey || event.metaKey || event.ctrlKey) return;
   const onButton = event.target.matches("button, a, summary");
   if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
     event.preventDefault();
@@ -215,19 +201,6 @@ document.addEventListener("keydown", (event) => {
 
 addEventListener("beforeunload", (event) => { if (queue.length) event.preventDefault(); });
 
-// ---- the lease, renewed while somebody works here
-
-let lastSign = Date.now();
-const RENEW_EVERY = 3 * 60 * 1000;
-for (const kind of ["keydown", "pointerdown"]) addEventListener(kind, () => { lastSign = Date.now(); });
-setInterval(() => {
-  if (Date.now() - lastSign > RENEW_EVERY) return;
-  fetch(form.dataset.renew, {
-    method: "PATCH",
-    headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": csrf() },
-    body: JSON.stringify({ lease: form.dataset.lease }),
-  }).catch(() => {});
-}, RENEW_EVERY);
-
+keepLease(form.dataset.renew, form.dataset.lease);
 show(0);
 tell();

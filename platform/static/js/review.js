@@ -1,6 +1,8 @@
 // The review grid: a listbox with many choices. Decisions go to the API at once; what was decided
 // leaves the grid, what was refused stays and says why. Everything has a button as well as a key.
 
+import { ZOOMS, keepLease, post, typing, wordsOf } from "./desk.js";
+
 const form = document.getElementById("review");
 const grid = document.getElementById("grid");
 const statusLine = document.getElementById("status");
@@ -10,9 +12,7 @@ const reasons = document.getElementById("reasons");
 const reasonsForm = document.getElementById("reasons-form");
 const shortcuts = document.getElementById("shortcuts");
 
-const text = (name, values = {}) =>
-  form.dataset[`text${name}`].replace(/\{(\w+)\}/g, (_, key) => values[key]);
-const csrf = () => form.querySelector("[name=csrfmiddlewaretoken]").value;
+const text = wordsOf(form);
 const picks = () => [...grid.querySelectorAll(".pick:not(.gone)")];
 const isSelected = (pick) => pick.getAttribute("aria-selected") === "true";
 const selected = () => picks().filter(isSelected);
@@ -79,17 +79,6 @@ function show() {
 const say = (message) => { statusLine.textContent = message; };
 
 // ---- deciding
-
-async function post(address, body) {
-  const response = await fetch(address, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": csrf() },
-    body: JSON.stringify(body),
-  });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.detail ?? String(response.status));
-  return answer;
-}
 
 // One request after the other: an undo pressed right after a decision must reach the site after it.
 let line = Promise.resolve();
@@ -252,7 +241,6 @@ const commands = {
 
 const viewer = document.getElementById("viewer");
 const viewerImage = document.getElementById("viewer-image");
-const ZOOMS = ["fit", "zoom-1", "zoom-2", "zoom-4"];
 let zoom = 0;
 
 function view(pick) {
@@ -295,32 +283,12 @@ document.getElementById("viewer-out").addEventListener("click", () => zoomTo(zoo
 // ---- the lease: renewed while somebody works here, given back when they leave
 
 const lease = document.getElementById("lease");
-const RENEW_EVERY = 3 * 60 * 1000;
-let lastSign = Date.now();
-for (const kind of ["keydown", "pointerdown", "scroll"]) {
-  addEventListener(kind, () => { lastSign = Date.now(); }, { passive: true });
-}
-
-async function renew() {
-  if (Date.now() - lastSign > RENEW_EVERY) return;
-  const response = await fetch(lease.dataset.renew, {
-    method: "PATCH",
-    headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": csrf() },
-    body: JSON.stringify({ lease: lease.dataset.lease }),
-  }).catch(() => null);
-  if (response?.status === 410) { if (picks().length) lease.textContent = lease.dataset.textEnded; return; }
-  if (!response?.ok) return;
-  const time = new Date((await response.json()).until).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  lease.textContent = lease.dataset.textYours.replace("{time}", time);
-}
-setInterval(renew, RENEW_EVERY);
-
-function typing(event) {
-  const target = event.target;
-  // keyCode 229: a key that an input method is composing with, where isComposing comes late.
-  if (event.isComposing || event.keyCode === 229 || document.querySelector("dialog[open]")) return true;
-  return target.matches("input, select, textarea, [contenteditable]");
-}
+keepLease(lease.dataset.renew, lease.dataset.lease, (until) => {
+  if (until) {
+    const time = until.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    lease.textContent = lease.dataset.textYours.replace("{time}", time);
+  } else if (picks().length) lease.textContent = lease.dataset.textEnded;
+});
 
 document.addEventListener("keydown", (event) => {
   if (typing(event) || event.altKey || event.metaKey) return;
