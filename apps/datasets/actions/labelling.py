@@ -112,7 +112,7 @@ def _say(dataset: Dataset, samples: list[Sample], said: Said, by: Any, result: L
     if dataset.policy == Policy.CONSENSUS:
         end_leases(samples, by)
     elif label:
-        change_samples(samples, label_id=label, claimed_class="", **NO_LEASE)
+        change_samples(samples, label_id=label, **NO_LEASE)
     else:  # somebody else may know
         skip_samples(samples, by)
     settle_by_votes(dataset, samples, by)

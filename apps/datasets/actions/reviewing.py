@@ -97,7 +97,7 @@ def _settle(alike: list[Decision], desk: Desk, result: ReviewResult) -> None:
     to = Sample.Status.REJECTED if first.decision == Say.REJECT else Sample.Status.APPROVED
     fix: dict[str, Any] = {}
     if first.decision == Say.FIX and first.class_id:
-        fix = {"label": desk.classes[first.class_id], "claimed_class": ""}
+        fix = {"label": desk.classes[first.class_id]}
     won = {
         sample.pk for sample in change_samples(samples, to=to, by=desk.by, why=first.reason, **fix)
     }

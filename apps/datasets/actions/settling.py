@@ -74,5 +74,5 @@ def settle_by_votes(dataset: Dataset, samples: Sequence[Sample], by: Any) -> int
 def _settle(group: list[Sample], option: Option | None, by: Any) -> list[Sample]:
     if option == REJECT:
         return change_samples(group, to=Sample.Status.REJECTED, by=by, why="consensus")
-    label: dict[str, Any] = {"label_id": option, "claimed_class": ""}
-    return change_samples(group, to=Sample.Status.APPROVED, by=by, why="consensus", **label)
+    to = Sample.Status.APPROVED
+    return change_samples(group, to=to, by=by, why="consensus", label_id=option)

@@ -96,8 +96,6 @@ class Receipt(models.Model):
     sample = models.ForeignKey(
         Sample, models.SET_NULL, null=True, blank=True, related_name="receipts"
     )
-    claimed_class = models.CharField(max_length=80, blank=True)
-    declared_split = models.CharField(max_length=10, choices=Split.choices, blank=True)
     claimed_by = models.CharField(max_length=80, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
