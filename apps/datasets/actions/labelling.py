@@ -1,19 +1,27 @@
 """Labelling: somebody says which class a pending sample is, without deciding about it."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from apps.datasets.actions.changing import NO_LEASE, change_samples
 from apps.datasets.actions.desk import no
 from apps.datasets.actions.leasing import end_leases, skip_samples, take_back
-from apps.datasets.actions.settling import mark_disputed, settle_by_votes, votes_on
+from apps.datasets.actions.reopening import undo_skips, unsettle
+from apps.datasets.actions.reviewing import undone_before
+from apps.datasets.actions.settling import (
+    answered,
+    mark_disputed,
+    settle_by_votes,
+    undone_by,
+    votes_on,
+)
 from apps.datasets.models import Annotation, Dataset, Hold, LabelClass, Policy, Review, Role, Sample
 from apps.datasets.permissions import require
 from apps.errors import RuleError, invalid
@@ -47,26 +55,34 @@ def to_label(dataset: Dataset, by: Any) -> QuerySet[Sample]:
     )
     if dataset.policy != Policy.CONSENSUS:
         return found.filter(label=None)
-    mine = Annotation.objects.filter(sample=OuterRef("pk"), by=by)
-    rejected = Review.objects.filter(sample=OuterRef("pk"), by=by, decision=Review.Decision.REJECT)
-    return found.exclude(Exists(mine)).exclude(Exists(rejected))
+    return found.exclude(answered(by))
 
 
-def label_samples(dataset: Dataset, by: Any, labels: Mapping[int, Said]) -> Labelled:
-    """Write down what a member says each sample is. What cannot stand is refused by itself."""
+def label_samples(
+    dataset: Dataset, by: Any, labels: Mapping[int, Said], batch: uuid.UUID | None = None
+) -> Labelled:
+    """Write down what a member says each sample is. What cannot stand is refused by itself.
+
+    `batch` names the labels: sent again under their name, because the answer was lost, they are
+    answered as if for the first time.
+    """
     require(by, dataset, needed_role(dataset))
     if len(labels) > MAX_LABELS:
         text = _("Send at most %(limit)s labels at once.") % {"limit": MAX_LABELS}
         raise invalid("too_many_labels", text)
-    result = Labelled(batch=uuid.uuid4())
+    result = Labelled(batch=batch or uuid.uuid4())
     classes = {label.pk: label for label in dataset.classes.current()}
     with transaction.atomic():
+        there = _there_already(by, batch, labels) if batch else set()
+        result.labelled += there
         open_ones = to_label(dataset, by).filter(pk__in=labels)
         others = open_ones.filter(leased_until__gt=Now()).exclude(leased_to=by)
         elsewhere = set(others.values_list("pk", flat=True))
         found = open_ones.in_bulk()
         groups: dict[Said, list[Sample]] = {}
         for key, said in labels.items():
+            if key in there:
+                continue
             if refusal := _refusal(key, said, found, elsewhere, classes):
                 result.refused.append({"sample": key} | refusal)
             else:
@@ -74,6 +90,15 @@ def label_samples(dataset: Dataset, by: Any, labels: Mapping[int, Said]) -> Labe
         for said, samples in groups.items():
             _say(dataset, samples, said, by, result)
     return result
+
+
+def _there_already(by: Any, batch: uuid.UUID, keys: Iterable[int]) -> set[int]:
+    """Which of these samples this member labelled or skipped under this name before."""
+    labels = Annotation.objects.filter(batch=batch, by=by, sample__in=keys)
+    skips = Review.objects.filter(
+        batch=batch, by=by, sample__in=keys, decision=Review.Decision.SKIP
+    )
+    return {pk for rows in (labels, skips) for pk in rows.values_list("sample", flat=True)}
 
 
 def _refusal(
@@ -97,6 +122,10 @@ def _say(dataset: Dataset, samples: list[Sample], said: Said, by: Any, result: L
     result.labelled += [sample.pk for sample in samples]
     if said == SKIP:
         skip_samples(samples, by)
+        skip = Review.Decision.SKIP
+        Review.objects.bulk_create(
+            Review(sample=sample, by=by, decision=skip, batch=result.batch) for sample in samples
+        )
         return
     label = said if isinstance(said, int) else None
     Annotation.objects.bulk_create(
@@ -118,15 +147,20 @@ def _say(dataset: Dataset, samples: list[Sample], said: Said, by: Any, result: L
     settle_by_votes(dataset, samples, by)
 
 
-def undo_labels(dataset: Dataset, by: Any) -> int:
-    """Take the member's newest labels back; returns how many samples are open again.
+def undo_labels(dataset: Dataset, by: Any, batch: uuid.UUID | None = None) -> list[int]:
+    """Take the member's newest labels back, or those named `batch`; returns what is open again.
 
-    What was decided since stays. The labels stay in the history, with a row that they are undone.
+    What somebody else decided since stays; what these labels settled is open again. The labels stay
+    in the history, with a row that they are undone. Undoing by name twice undoes once, and by name
+    only what was skipped comes back.
     """
     require(by, dataset, needed_role(dataset))
     with transaction.atomic():
-        batch = list(_last(dataset, by))
-        if not batch:
+        skipped = undo_skips(dataset, by, batch) if batch else []
+        said = list(_undoable(dataset, by, batch))
+        if not said and not skipped:
+            if batch and (again := undone_before(dataset, by, batch)):
+                return again
             raise RuleError("nothing_to_undo", _("There is no label of yours left to undo."))
         Review.objects.bulk_create(
             Review(
@@ -136,23 +170,38 @@ def undo_labels(dataset: Dataset, by: Any) -> int:
                 label_id=each.label_id,
                 batch=each.batch,
             )
-            for each in batch
+            for each in said
         )
-        samples = [each.sample for each in batch]
+        samples = [each.sample for each in said]
+        votes = votes_on([sample.pk for sample in samples])
+        if dataset.policy == Policy.CONSENSUS:
+            unsettle(dataset, samples, votes, by)
+        else:
+            _unclass(said)
         open_ones = [each for each in samples if each.status == Sample.Status.PENDING]
-        ours = {each.sample_id: each.label_id for each in batch}
-        again = [each for each in open_ones if each.label_id and each.label_id == ours[each.pk]]
-        if dataset.policy != Policy.CONSENSUS:
-            change_samples(again, label_id=None)
         take_back(open_ones, by)
-        mark_disputed(samples, votes_on([sample.pk for sample in samples]))
-    return len(open_ones)
+        mark_disputed(samples, votes)
+    return skipped + [sample.pk for sample in open_ones]
 
 
-def _last(dataset: Dataset, by: Any) -> QuerySet[Annotation]:
-    mine = Annotation.objects.filter(
-        by=by, sample__dataset=dataset, role=Annotation.As.LABELLER
-    ).select_related("sample")
-    undone = Review.objects.filter(by=by, decision=Review.Decision.UNDO, batch=OuterRef("batch"))
-    newest = mine.exclude(Exists(undone)).order_by("-pk").first()
-    return mine.filter(batch=newest.batch) if newest else mine.none()
+def _unclass(said: list[Annotation]) -> None:
+    """Take the class off again where it still is what these labels gave."""
+    change_samples(
+        [
+            each.sample
+            for each in said
+            if each.sample.status == Sample.Status.PENDING
+            and each.label_id
+            and each.sample.label_id == each.label_id
+        ],
+        label_id=None,
+    )
+
+
+def _undoable(dataset: Dataset, by: Any, batch: uuid.UUID | None) -> QuerySet[Annotation]:
+    """The member's labels of this name, or their newest ones, that are not undone yet."""
+    mine = Annotation.objects.filter(by=by, sample__dataset=dataset, role=Annotation.As.LABELLER)
+    standing = mine.exclude(undone_by(by)).select_related("sample")
+    if batch is None:
+        batch = standing.order_by("-pk").values_list("batch", flat=True).first()
+    return standing.filter(batch=batch) if batch else standing.none()

@@ -5,7 +5,7 @@ clock; nobody has to give it back, because it ends by itself.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,14 +30,21 @@ class Batch:
     until: datetime | None = None
 
 
-def lease_samples(queue: QuerySet[Sample], by: Any, *, size: int, first: Q | None = None) -> Batch:
+def lease_samples(
+    queue: QuerySet[Sample],
+    by: Any,
+    *,
+    size: int,
+    first: Q | None = None,
+    held: Collection[uuid.UUID] = (),
+) -> Batch:
     """The member's own live batch of this queue (a reload shows the same), else a new one.
 
     queue: what may be handed out, in the order in which it should be; `first`: which of it before
-    the rest.
+    the rest; `held`: batches that they have on their screen, so that another one is meant.
     Somebody who claims the same samples at the same moment gets the ones that are left.
     """
-    mine = _mine(queue, by)
+    mine = _mine(queue, by, held)
     if mine:
         return _renewed(mine, by)
     for _attempt in range(TRIES):
@@ -63,9 +70,15 @@ def renew_lease(lease: uuid.UUID, by: Any) -> datetime | None:
     return live.values_list("leased_until", flat=True).first()
 
 
-def end_lease(lease: uuid.UUID, by: Any) -> int:
-    """Give a batch back before its time; returns how many samples it still held."""
-    return Sample.objects.filter(lease=lease, leased_to=by).update(**NO_LEASE)
+def end_lease(lease: uuid.UUID, by: Any, until: datetime | None = None) -> int:
+    """Give a batch back before its time; returns how many samples it still held.
+
+    `until`: when the lease ended as the page knew that gives it back. A page's last word may come
+    after the batch was shown again and prolonged: that one is kept.
+    """
+    held = Sample.objects.filter(lease=lease, leased_to=by)
+    known = held.filter(leased_until__lte=until) if until else held
+    return known.update(**NO_LEASE)
 
 
 def end_leases(samples: Sequence[Sample], by: Any) -> None:
@@ -76,11 +89,12 @@ def end_leases(samples: Sequence[Sample], by: Any) -> None:
 
 def take_back(samples: Sequence[Sample], by: Any) -> None:
     """Put samples into the member's present batch, or a new one: what was undone is theirs again."""
-    live = Sample.objects.filter(leased_to=by, leased_until__gt=Now())
-    lease = live.order_by("-leased_until").values_list("lease", flat=True).first()
     keys = [sample.pk for sample in samples]
+    Skip.objects.filter(sample__in=keys, member=by).delete()
+    live = Sample.objects.filter(dataset__in={sample.dataset_id for sample in samples})
+    lease = _first_lease(live, by) or uuid.uuid4()
     Sample.objects.filter(_unleased(), pk__in=keys).update(
-        leased_to=by, lease=lease or uuid.uuid4(), leased_until=_until()
+        leased_to=by, lease=lease, leased_until=_until()
     )
 
 
@@ -101,6 +115,12 @@ def holders(queue: QuerySet[Sample]) -> list[dict[str, Any]]:
     return [{"who": who, "until": until} for who, until in latest.items()]
 
 
+def offered(queue: QuerySet[Sample], by: Any, held: Collection[uuid.UUID] = ()) -> QuerySet[Sample]:
+    """What of a queue this member can be handed now, or has already in another batch than `held`."""
+    mine = Q(leased_to=by, leased_until__gt=Now()) & ~Q(lease__in=held)
+    return queue.filter(mine | (_unleased() & ~Q(skipped_by(by))))
+
+
 def skipped_by(member: Any) -> Exists:
     recent = Skip.objects.filter(
         sample=OuterRef("pk"), member=member, at__gt=Now() - timedelta(hours=SKIP_HOURS)
@@ -116,11 +136,21 @@ def _free(queue: QuerySet[Sample], by: Any) -> QuerySet[Sample]:
     return queue.filter(_unleased()).exclude(skipped_by(by))
 
 
-def _mine(queue: QuerySet[Sample], by: Any) -> list[Sample]:
-    """The newest live batch of this member, as far as it is in the queue (still)."""
-    live = queue.filter(leased_to=by, leased_until__gt=Now())
-    newest = live.order_by("-leased_until", "lease").values_list("lease", flat=True).first()
-    return list(queue.filter(lease=newest)) if newest else []
+def _mine(queue: QuerySet[Sample], by: Any, held: Collection[uuid.UUID]) -> list[Sample]:
+    """This member's live batch, as far as it is in the queue (still); of several, the first one."""
+    lease = _first_lease(queue.exclude(lease__in=held), by)
+    return list(queue.filter(lease=lease)) if lease else []
+
+
+def _first_lease(queue: QuerySet[Sample], by: Any) -> uuid.UUID | None:
+    """Which of this member's batches came first, however often each was prolonged since.
+
+    They hold a few hundred samples at most: asked for all of them, because asked for the lowest one
+    a database would rather walk through the whole queue than use the index on the member.
+    """
+    live = queue.filter(leased_to=by, leased_until__gt=Now()).order_by()
+    found: tuple[int, uuid.UUID | None] = min(live.values_list("pk", "lease"), default=(0, None))
+    return found[1]
 
 
 def _renewed(samples: list[Sample], by: Any) -> Batch:

@@ -12,7 +12,12 @@ from django.utils.translation import gettext as _
 from apps.datasets.actions.changing import change_samples
 from apps.datasets.actions.desk import Decision, Desk, Say, no
 from apps.datasets.actions.leasing import end_leases, skip_samples, take_back
-from apps.datasets.actions.settling import mark_disputed, settle_by_votes, votes_on
+from apps.datasets.actions.reopening import hold_again, undo_skips
+from apps.datasets.actions.settling import (
+    mark_disputed,
+    settle_by_votes,
+    votes_on,
+)
 from apps.datasets.models import Annotation, Dataset, Review, Role, Sample
 from apps.datasets.permissions import require
 from apps.errors import RuleError, invalid
@@ -29,21 +34,30 @@ class ReviewResult:
     refused: list[dict[str, Any]] = field(default_factory=list)
 
 
-def review_samples(dataset: Dataset, by: Any, decisions: Sequence[Decision]) -> ReviewResult:
+def review_samples(
+    dataset: Dataset, by: Any, decisions: Sequence[Decision], batch: uuid.UUID | None = None
+) -> ReviewResult:
     """Decide about pending samples. What cannot stand is refused by itself, with its reason.
 
     Under consensus a decision is a vote, which settles the sample once enough people agree; what is
     held for an expert or appealed is decided by one person under either policy.
+
+    `batch` names the decisions: sent again under their name, because the answer was lost, they are
+    answered as if for the first time, and nothing is decided twice.
     """
     require(by, dataset, Role.REVIEWER)
     if len(decisions) > MAX_DECISIONS:
         text = _("Send at most %(limit)s decisions at once.") % {"limit": MAX_DECISIONS}
         raise invalid("too_many_decisions", text)
-    result = ReviewResult(batch=uuid.uuid4())
+    result = ReviewResult(batch=batch or uuid.uuid4())
     with transaction.atomic():
         desk = Desk(dataset, by, [each.sample_id for each in decisions])
+        there = _there_already(dataset, by, batch) if batch else set()
+        result.decided += there
         standing: dict[int, Decision] = {}
         for each in decisions:
+            if each.sample_id in there:
+                continue
             refusal = desk.refusal(each)
             if refusal:
                 result.refused.append({"sample": each.sample_id} | refusal)
@@ -52,6 +66,11 @@ def review_samples(dataset: Dataset, by: Any, decisions: Sequence[Decision]) -> 
         for alike in _alike(standing.values()):
             _decide(alike, desk, result)
     return result
+
+
+def _there_already(dataset: Dataset, by: Any, batch: uuid.UUID) -> set[int]:
+    mine = Review.objects.filter(batch=batch, by=by, sample__dataset=dataset)
+    return set(mine.exclude(decision=Say.UNDO).values_list("sample", flat=True))
 
 
 def _alike(decisions: Iterable[Decision]) -> list[list[Decision]]:
@@ -151,38 +170,53 @@ def _write(
         )
 
 
-def last_batch(dataset: Dataset, by: Any) -> QuerySet[Review]:
-    """The member's newest decisions here that are not undone yet, as one batch."""
+def _undoable(dataset: Dataset, by: Any, batch: uuid.UUID | None) -> QuerySet[Review]:
+    """The member's decisions of this name, or their newest ones, that are not undone yet."""
     mine = Review.objects.filter(by=by, sample__dataset=dataset)
     undone = mine.filter(decision=Say.UNDO).values("batch")
-    decided = mine.filter(decision__in=[Say.ACCEPT, Say.FIX, Say.REJECT])
-    newest = decided.exclude(batch__in=undone).order_by("-pk").first()
-    return mine.filter(batch=newest.batch) if newest else Review.objects.none()
+    decided = mine.filter(decision__in=[Say.ACCEPT, Say.FIX, Say.REJECT]).exclude(batch__in=undone)
+    if batch is None:
+        batch = decided.order_by("-pk").values_list("batch", flat=True).first()
+    return decided.filter(batch=batch) if batch else decided.none()
 
 
-def undo_review(dataset: Dataset, by: Any) -> int:
-    """Take the member's newest batch back to pending; returns how many samples went back.
+def undo_review(dataset: Dataset, by: Any, batch: uuid.UUID | None = None) -> list[int]:
+    """Take the member's newest decisions back, or those named `batch`; returns what is open again.
 
-    A sample that somebody has moved since stays as it is.
+    A sample that somebody has moved since stays as it is. Undoing by name twice undoes once, and by
+    name only what was skipped comes back.
     """
     require(by, dataset, Role.REVIEWER)
     with transaction.atomic():
-        batch = list(last_batch(dataset, by).select_related("sample"))
-        if not batch:
+        skipped = undo_skips(dataset, by, batch) if batch else []
+        rows = list(_undoable(dataset, by, batch).select_related("sample"))
+        if not rows and not skipped:
+            if batch and (again := undone_before(dataset, by, batch)):
+                return again
             raise RuleError("nothing_to_undo", _("There is no decision of yours left to undo."))
         expected = {Say.ACCEPT: "approved", Say.FIX: "approved", Say.REJECT: "rejected"}
-        open_ones = [row for row in batch if row.sample.status == expected[Say(row.decision)]]
-        for label_before, rows in _by_label_before(open_ones).items():
-            samples = [row.sample for row in rows]
+        open_ones = [row for row in rows if row.sample.status == expected[Say(row.decision)]]
+        for label_before, alike in _by_label_before(open_ones).items():
+            samples = [row.sample for row in alike]
             to = Sample.Status.PENDING
             change_samples(samples, to=to, by=by, why="undo", label_id=label_before)
         Review.objects.bulk_create(
-            Review(sample=row.sample, by=by, decision=Say.UNDO, batch=row.batch) for row in batch
+            Review(sample=row.sample, by=by, decision=Say.UNDO, batch=row.batch) for row in rows
         )
+        samples = [row.sample for row in rows]
+        votes = votes_on([sample.pk for sample in samples])
+        hold_again(dataset, [row.sample for row in open_ones], votes)
         take_back([row.sample for row in open_ones], by)
-        samples = [row.sample for row in batch]
-        mark_disputed(samples, votes_on([sample.pk for sample in samples]))
-    return len(open_ones)
+        mark_disputed(samples, votes)
+    return skipped + [row.sample_id for row in open_ones]
+
+
+def undone_before(dataset: Dataset, by: Any, batch: uuid.UUID) -> list[int]:
+    """What an undo of this name opened that was answered already, as far as it is open now."""
+    undone = Review.objects.filter(
+        by=by, batch=batch, decision=Say.UNDO, sample__dataset=dataset, sample__status="pending"
+    )
+    return list(undone.values_list("sample", flat=True))
 
 
 def _by_label_before(rows: Iterable[Review]) -> dict[int | None, list[Review]]:

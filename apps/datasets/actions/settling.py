@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
+from django.db.models import Exists, OuterRef, Q
+
 from apps.datasets.actions.changing import NO_LEASE, change_samples
 from apps.datasets.consensus import EXPERT, REJECT, SETTLED, UNSURE, Option, Rule, disputed, verdict
 from apps.datasets.models import Annotation, Dataset, Hold, Policy, Review, Sample
@@ -11,6 +13,8 @@ from apps.datasets.models import Annotation, Dataset, Hold, Policy, Review, Samp
 # Who speaks as a person that looked: a model or a change of the classes is no vote.
 VOTERS = frozenset({Annotation.As.UPLOADER, Annotation.As.LABELLER, Annotation.As.REVIEWER})
 Votes = dict[int, dict[int, Option]]
+# What the event of a sample says that its votes have settled.
+CONSENSUS = "consensus"
 
 
 def rule_of(dataset: Dataset) -> Rule:
@@ -33,6 +37,22 @@ def votes_on(keys: Sequence[int]) -> Votes:
         else:
             votes[sample].pop(by, None)
     return votes
+
+
+def undone_by(member: Any) -> Exists:
+    """Of an annotation or a review of this member: whether they took it back."""
+    undo = Review.objects.filter(by=member, decision=Review.Decision.UNDO)
+    return Exists(undo.filter(sample=OuterRef("sample"), batch=OuterRef("batch")))
+
+
+def answered(member: Any) -> Q:
+    """Of a sample: whether this member has said what it is, and stands by it."""
+    labels = Annotation.objects.filter(sample=OuterRef("pk"), by=member, role__in=VOTERS)
+    rejected = Review.objects.filter(
+        sample=OuterRef("pk"), by=member, decision=Review.Decision.REJECT
+    )
+    undone = undone_by(member)
+    return Q(Exists(labels.exclude(undone))) | Q(Exists(rejected.exclude(undone)))
 
 
 def mark_disputed(samples: Iterable[Sample], votes: Votes) -> None:
@@ -73,6 +93,6 @@ def settle_by_votes(dataset: Dataset, samples: Sequence[Sample], by: Any) -> int
 
 def _settle(group: list[Sample], option: Option | None, by: Any) -> list[Sample]:
     if option == REJECT:
-        return change_samples(group, to=Sample.Status.REJECTED, by=by, why="consensus")
+        return change_samples(group, to=Sample.Status.REJECTED, by=by, why=CONSENSUS)
     to = Sample.Status.APPROVED
-    return change_samples(group, to=to, by=by, why="consensus", label_id=option)
+    return change_samples(group, to=to, by=by, why=CONSENSUS, label_id=option)

@@ -11,7 +11,11 @@ from rest_framework.views import APIView
 from apps.datasets import actions
 from apps.datasets.actions.labelling import MAX_LABELS, SKIP, UNSURE
 from apps.datasets.api.scope import DatasetScoped, checked
-from apps.datasets.serializers.reviewing import RefusedDecisionSerializer, UndoneSerializer
+from apps.datasets.serializers.reviewing import (
+    RefusedDecisionSerializer,
+    UndoneSerializer,
+    UndoSerializer,
+)
 
 
 class LabelSerializer(serializers.Serializer[Any]):
@@ -23,6 +27,9 @@ class LabelSerializer(serializers.Serializer[Any]):
 
 class LabelsSerializer(serializers.Serializer[Any]):
     labels = LabelSerializer(many=True)
+    batch = serializers.UUIDField(
+        required=False, help_text="your name for these: sent twice, they are written once"
+    )
 
 
 class LabelledSerializer(serializers.Serializer[Any]):
@@ -37,13 +44,15 @@ class Labels(DatasetScoped, APIView):
     @extend_schema(request=LabelsSerializer, responses=LabelledSerializer)
     def post(self, request: Request, slug: str) -> Response:
         dataset = self.dataset
-        sent = checked(LabelsSerializer, request)["labels"][: MAX_LABELS + 1]
-        labels = {each["sample"]: each.get("say") or each["label"] or 0 for each in sent}
-        result = actions.label_samples(dataset, request.user, labels)
+        sent = checked(LabelsSerializer, request)
+        said = sent["labels"][: MAX_LABELS + 1]
+        labels = {each["sample"]: each.get("say") or each["label"] or 0 for each in said}
+        result = actions.label_samples(dataset, request.user, labels, batch=sent.get("batch"))
         return Response(LabelledSerializer(result).data)
 
 
 class UndoLabels(DatasetScoped, APIView):
-    @extend_schema(request=None, responses=UndoneSerializer)
+    @extend_schema(request=UndoSerializer, responses=UndoneSerializer)
     def post(self, request: Request, slug: str) -> Response:
-        return Response({"reopened": actions.undo_labels(self.dataset, request.user)})
+        batch = checked(UndoSerializer, request)["batch"]
+        return Response(UndoneSerializer.of(actions.undo_labels(self.dataset, request.user, batch)))

@@ -11,7 +11,12 @@ from apps.datasets.api.scope import DatasetScoped, checked
 from apps.datasets.models import Role, Sample
 from apps.datasets.permissions import require
 from apps.datasets.queues import to_review
-from apps.datasets.serializers.reviewing import AppealSerializer, BatchSerializer, LeaseSerializer
+from apps.datasets.serializers.reviewing import (
+    AppealSerializer,
+    BatchSerializer,
+    LeaseSerializer,
+    ReturnSerializer,
+)
 from apps.datasets.serializers.samples import SampleSerializer
 from apps.errors import RuleError, invalid
 
@@ -46,11 +51,12 @@ class Batches(DatasetScoped, APIView):
             raise RuleError("lease_ended", "The lease has ended: ask for a new batch.", status=410)
         return Response({"until": until})
 
-    @extend_schema(request=LeaseSerializer, responses={200: None})
+    @extend_schema(request=ReturnSerializer, responses={200: None})
     def delete(self, request: Request, slug: str) -> Response:
-        """Give what is left of the batch back."""
-        lease = checked(LeaseSerializer, request)["lease"]
-        return Response({"returned": actions.end_lease(lease, request.user)})
+        """Give what is left of the batch back; with `until` only if it was not prolonged since."""
+        sent = checked(ReturnSerializer, request)
+        returned = actions.end_lease(sent["lease"], request.user, sent["until"])
+        return Response({"returned": returned})
 
 
 class Appeal(APIView):

@@ -19,6 +19,7 @@ from apps.datasets.serializers.reviewing import (
     DecisionsSerializer,
     ReviewResultSerializer,
     UndoneSerializer,
+    UndoSerializer,
 )
 from apps.datasets.serializers.samples import SampleSerializer
 
@@ -41,18 +42,21 @@ class Reviewable(DatasetScoped, generics.ListAPIView[Sample]):
 
     @extend_schema(request=DecisionsSerializer, responses=ReviewResultSerializer)
     def post(self, request: Request, slug: str) -> Response:
-        sent = checked(DecisionsSerializer, request)["decisions"]
+        sent = checked(DecisionsSerializer, request)
         decisions = [
             actions.Decision(
                 each["sample"], each["decision"], each["label"], each["reason"], each["note"]
             )
-            for each in sent
+            for each in sent["decisions"]
         ]
-        result = actions.review_samples(self.dataset, request.user, decisions)
+        result = actions.review_samples(
+            self.dataset, request.user, decisions, batch=sent.get("batch")
+        )
         return Response(ReviewResultSerializer(result).data)
 
 
 class Undo(DatasetScoped, APIView):
-    @extend_schema(request=None, responses=UndoneSerializer)
+    @extend_schema(request=UndoSerializer, responses=UndoneSerializer)
     def post(self, request: Request, slug: str) -> Response:
-        return Response({"reopened": actions.undo_review(self.dataset, request.user)})
+        batch = checked(UndoSerializer, request)["batch"]
+        return Response(UndoneSerializer.of(actions.undo_review(self.dataset, request.user, batch)))

@@ -180,7 +180,7 @@ def _tell(request: HttpRequest, result: ReviewResult) -> None:
 @login_required
 def review_undo(request: HttpRequest, slug: str) -> HttpResponse:
     dataset = dataset_of(request, slug)
-    reopened = actions.undo_review(dataset, request.user)
+    reopened = len(actions.undo_review(dataset, request.user))
     text = ngettext(
         "%(n)s image waits for review again.", "%(n)s images wait for review again.", reopened
     )

@@ -22,6 +22,9 @@ class DecisionSerializer(serializers.Serializer[Any]):
 
 class DecisionsSerializer(serializers.Serializer[Any]):
     decisions = DecisionSerializer(many=True)
+    batch = serializers.UUIDField(
+        required=False, help_text="your name for these: sent twice, they are decided once"
+    )
 
 
 class RefusedDecisionSerializer(serializers.Serializer[Any]):
@@ -36,12 +39,29 @@ class ReviewResultSerializer(serializers.Serializer[Any]):
     refused = RefusedDecisionSerializer(many=True)
 
 
+class UndoSerializer(serializers.Serializer[Any]):
+    batch = serializers.UUIDField(
+        required=False, default=None, help_text="which to undo; your newest one without it"
+    )
+
+
 class UndoneSerializer(serializers.Serializer[Any]):
     reopened = serializers.IntegerField()
+    samples = serializers.ListField(child=serializers.IntegerField())
+
+    @classmethod
+    def of(cls, samples: list[int]) -> dict[str, Any]:
+        return dict(cls({"reopened": len(samples), "samples": samples}).data)
 
 
 class LeaseSerializer(serializers.Serializer[Any]):
     lease = serializers.UUIDField()
+
+
+class ReturnSerializer(LeaseSerializer):
+    until = serializers.DateTimeField(
+        required=False, default=None, help_text="only if it was not prolonged beyond this"
+    )
 
 
 class AppealSerializer(serializers.Serializer[Any]):

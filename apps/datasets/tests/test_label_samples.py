@@ -68,9 +68,9 @@ def test_undo_opens_them_again(dataset: Any, cast: Any, bare: list[Sample], clas
     approve = actions.Decision(bare[1].pk, "accept")
     actions.review_samples(dataset, cast.chen, [approve])
 
-    assert actions.undo_labels(dataset, cast.ben) == 1
+    assert len(actions.undo_labels(dataset, cast.ben)) == 1
     assert state(bare[2]) == ("pending", None)
-    assert actions.undo_labels(dataset, cast.ben) == 1
+    assert len(actions.undo_labels(dataset, cast.ben)) == 1
     assert state(bare[0]) == ("pending", None)
     assert state(bare[1]) == ("approved", "dog"), "what is decided stays"
     with pytest.raises(RuleError) as refusal:
@@ -130,7 +130,10 @@ def test_over_the_api(
     answer = ben.post("/api/datasets/pets/labels/", body, **options).json()
     assert answer["labelled"] == [bare[0].pk, bare[1].pk]
     assert answer["refused"][0]["code"] == "not_open"
-    assert ben.post("/api/datasets/pets/labels/undo/").json() == {"reopened": 2}
+    assert ben.post("/api/datasets/pets/labels/undo/", {}, **options).json() == {
+        "reopened": 2,
+        "samples": [bare[0].pk, bare[1].pk],
+    }
     many = {"labels": [{"sample": n, "say": "skip"} for n in range(201)]}
     refused = ben.post("/api/datasets/pets/labels/", many, **options)
     assert refused.json()["code"] == "too_many_labels"

@@ -48,10 +48,10 @@ def test_undo_restores_status_and_label(dataset: Any, cast: Any, samples: Any) -
         Decision(samples[0].pk, "fix", class_id=dog.pk),
         Decision(samples[2].pk, "reject", reason="rights"),
     )
-    assert undo_review(dataset, cast.chen) == 2
+    assert len(undo_review(dataset, cast.chen)) == 2
     samples[0].refresh_from_db()
     assert (samples[0].status, samples[0].label.name) == ("pending", "cat")
-    assert undo_review(dataset, cast.chen) == 1
+    assert len(undo_review(dataset, cast.chen)) == 1
     with pytest.raises(RuleError, match="nothing_to_undo"):
         undo_review(dataset, cast.chen)
     assert not Sample.objects.exclude(status="pending").exists()
@@ -61,7 +61,7 @@ def test_undo_restores_status_and_label(dataset: Any, cast: Any, samples: Any) -
 def test_undo_leaves_what_somebody_moved_since(dataset: Any, cast: Any, samples: Any) -> None:
     decide(dataset, cast.chen, Decision(samples[0].pk, "accept"))
     Sample.objects.filter(pk=samples[0].pk).update(status="withdrawn")
-    assert undo_review(dataset, cast.chen) == 0
+    assert len(undo_review(dataset, cast.chen)) == 0
     samples[0].refresh_from_db()
     assert samples[0].status == "withdrawn"
 

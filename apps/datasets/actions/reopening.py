@@ -1,0 +1,88 @@
+"""What an undo opens again: what the undone labels or decisions had ended, back where it came from."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+
+from apps.datasets.actions.changing import change_samples
+from apps.datasets.actions.leasing import take_back
+from apps.datasets.actions.settling import CONSENSUS, Votes, rule_of, undone_by
+from apps.datasets.consensus import EXPERT, OPEN, verdict
+from apps.datasets.models import Annotation, Dataset, Hold, Policy, Review, Sample
+from apps.state.models import Event
+
+
+def undo_skips(dataset: Dataset, by: Any, batch: uuid.UUID) -> list[int]:
+    """What this member passed over under this name is theirs again; returns the samples."""
+    rows = Review.objects.filter(
+        by=by, batch=batch, decision=Review.Decision.SKIP, sample__dataset=dataset
+    )
+    samples = [row.sample for row in rows.exclude(undone_by(by)).select_related("sample")]
+    Review.objects.bulk_create(
+        Review(sample=sample, by=by, decision=Review.Decision.UNDO, batch=batch)
+        for sample in samples
+    )
+    take_back(samples, by)
+    return [sample.pk for sample in samples]
+
+
+def unsettle(dataset: Dataset, samples: Sequence[Sample], votes: Votes, by: Any) -> None:
+    """After this member took labels back: open again what these labels alone had brought to an end.
+
+    Samples that were settled or handed to an expert by somebody else's label, or decided by a
+    person, stay as they are.
+    """
+    rule = rule_of(dataset)
+    left = [each for each in samples if verdict(votes[each.pk], rule).state == OPEN]
+    ended = _ended_by_label([each.pk for each in left], by)
+    claims = _claims([each.pk for each in left])
+    to = Sample.Status.PENDING
+    for label in set(claims.values()):
+        ours = [each for each in left if each.pk in ended and claims[each.pk] == label]
+        change_samples(ours, to=to, by=by, why="undo", label_id=label)
+    held = [
+        each for each in left if each.hold == Hold.EXPERT and each.leased_to_id in {None, by.pk}
+    ]
+    change_samples(held, hold=Hold.NONE)
+
+
+def _ended_by_label(keys: Sequence[int], by: Any) -> set[int]:
+    """Which of these samples this member's label settled, with nothing after it."""
+    subject = Sample._meta.label_lower
+    events = Event.objects.filter(subject=subject, subject_id__in=keys).order_by("pk")
+    last = {event.subject_id: event for event in events}
+    return {pk for pk, event in last.items() if event.why == CONSENSUS and event.by_id == by.pk}
+
+
+def _claims(keys: Sequence[int]) -> dict[int, int | None]:
+    """{sample: the class that it came with, as the classes are called today}."""
+    claims: dict[int, int | None] = dict.fromkeys(keys)
+    roles = [Annotation.As.UPLOADER, Annotation.As.SCHEMA]
+    said = Annotation.objects.filter(sample__in=keys, role__in=roles).order_by("pk")
+    return claims | dict(said.values_list("sample", "label"))
+
+
+def hold_again(dataset: Dataset, samples: Sequence[Sample], votes: Votes) -> None:
+    """What one person's decision had ended goes back, once that is undone, to the queue it was in."""
+    appealed = _appealed([each.pk for each in samples])
+    change_samples([each for each in samples if each.pk in appealed], hold=Hold.APPEAL)
+    if dataset.policy == Policy.CONSENSUS:
+        rule = rule_of(dataset)
+        rest = [each for each in samples if each.pk not in appealed]
+        torn = [each for each in rest if verdict(votes[each.pk], rule).state == EXPERT]
+        change_samples(torn, hold=Hold.EXPERT)
+
+
+def _appealed(keys: Sequence[int]) -> set[int]:
+    """Which of these samples have an appeal that no standing decision has answered."""
+    decisions = [Review.Decision.ACCEPT, Review.Decision.FIX, Review.Decision.REJECT]
+    undo = Review.objects.filter(
+        decision=Review.Decision.UNDO, sample=OuterRef("sample"), batch=OuterRef("batch")
+    )
+    later = Review.objects.filter(
+        sample=OuterRef("sample"), pk__gt=OuterRef("pk"), decision__in=decisions
+    ).exclude(Exists(undo))
+    appeals = Review.objects.filter(sample__in=keys, decision=Review.Decision.APPEAL)
+    return set(appeals.exclude(Exists(later)).values_list("sample", flat=True))
