@@ -7,7 +7,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.datasets.actions.shaping import COLOURS, COMMAND_KEYS
+from apps.datasets.actions.shaping import COLOURS, COMMAND_KEYS, KEY_RESERVED
 from apps.datasets.ingest.folders import MAX_CLASS, class_key
 from apps.datasets.models import Dataset, LabelClass, Licence, Review, Role, TaskKind
 
@@ -156,9 +156,7 @@ class ClassLooksForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_key(self) -> str:
         key = str(self.cleaned_data["key"]).strip().lower()
         if key in COMMAND_KEYS:
-            raise forms.ValidationError(
-                _("A, R, U, S, F, G and ? are commands while reviewing. Choose another key.")
-            )
+            raise forms.ValidationError(KEY_RESERVED)
         return key
 
 

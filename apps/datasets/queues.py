@@ -11,7 +11,6 @@ from apps.datasets.models import (
     Contribution,
     Dataset,
     Hold,
-    LabelClass,
     Policy,
     Review,
     Role,
@@ -110,6 +109,12 @@ def to_review(dataset: Dataset, user: Any) -> QuerySet[Sample]:
     return found
 
 
+def to_review_own(dataset: Dataset, user: Any) -> QuerySet[Sample]:
+    """The member's own samples that wait for somebody else, the oldest first."""
+    pending = Sample.objects.filter(dataset=dataset, status=Sample.Status.PENDING, hold=Hold.NONE)
+    return pending.filter(contributor=user).order_by("pk")
+
+
 def own_waiting(dataset: Dataset, user: Any) -> int:
     """How many of the member's own samples wait for somebody else."""
     rows = tallies.waiting(dataset).filter(contribution__member=user)
@@ -139,14 +144,3 @@ def held_queues(dataset: Dataset, user: Any) -> dict[str, int]:
         found.pop(Hold.EXPERT, None)
     found["alike"] = found.pop(Hold.LOOKALIKE, 0) + found.pop(Hold.BRIDGE, 0)
     return {hold: number for hold, number in found.items() if number}
-
-
-def review_groups(dataset: Dataset, user: Any) -> list[tuple[LabelClass | None, int]]:
-    """(class, number waiting for this reviewer), in the order of the classes; None: no class yet."""
-    counts = tallies.reviewable(dataset, user)
-    groups: list[tuple[LabelClass | None, int]] = [
-        (each, counts[each.pk]) for each in dataset.classes.current() if each.pk in counts
-    ]
-    if 0 in counts:
-        groups.append((None, counts[0]))
-    return groups

@@ -201,18 +201,28 @@ def test_reasons_and_command_keys_of_reviewing_are_documented() -> None:
     text = guide("reviewers")
     assert rows(section(text, "## Reasons")).keys() == set(Review.Reason.values)
     documented = rows(section(text, "## Keys"))
-    assert {key.upper() for key in COMMAND_KEYS} <= documented.keys()
-    script = (ROOT / "platform/static/js/review.js").read_text()
-    moves = script.partition("const moves = {")[2].partition("};")[0]
+    scripts = {
+        name: (ROOT / f"platform/static/js/{name}.js").read_text()
+        for name in ("grid", "review", "label")
+    }
+    moves = scripts["grid"].partition("const moves = {")[2].partition("};")[0]
     arrows = {"ArrowLeft": "←", "ArrowRight": "→", "ArrowUp": "↑", "ArrowDown": "↓"}
     assert {
         arrows.get(key, key) for key in re.findall(r"^  (\w+):", moves, re.M)
     } <= documented.keys()
     others = {" ": "Space", "Escape": "Esc", "a": "Ctrl+A", "Enter": "Enter"}
-    pressed = set(re.findall(r'event\.key === "([^"]+)"', script))
+    pressed = set(re.findall(r'event\.key [!=]== "([^"]+)"', "".join(scripts.values())))
     assert {others[key] for key in pressed} <= documented.keys()
+    commands = {name: _commands(scripts[name]) for name in ("review", "label")}
+    assert commands["review"] | commands["label"] == COMMAND_KEYS
+    assert {key.upper() for key in commands["review"]} <= documented.keys()
+    labelling = rows(section(guide("contributors"), "### Keys"))
+    assert {key.upper() for key in commands["label"]} <= labelling.keys()
+
+
+def _commands(script: str) -> set[str]:
     commands = script.partition("const commands = {")[2].partition("\n};")[0]
-    assert set(re.findall(r'^  "?([\w?])"?: ', commands, re.M)) == COMMAND_KEYS
+    return set(re.findall(r'^  "?([\w?/+-])"?: ', commands, re.M))
 
 
 def test_release_checks_and_states_of_versions_are_documented() -> None:

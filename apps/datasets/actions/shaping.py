@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.datasets.actions.changing import change_samples
 from apps.datasets.ingest.folders import MAX_CLASS, class_key
@@ -16,8 +17,12 @@ from apps.errors import invalid
 
 # The keys that pick a class, in order of position; a class of one character gets its own.
 KEYS = "1234567890"
-# What these keys do while reviewing; a class cannot have them.
-COMMAND_KEYS = frozenset("arusfg?")
+# What these keys do while reviewing or labelling; a class cannot have them.
+COMMAND_KEYS = frozenset("afgnrsuv?/+-")
+KEY_RESERVED = gettext_lazy(
+    "A, F, G, N, R, S, U, V, ?, /, + and - are commands while reviewing or labelling. Choose another "
+    "key."
+)
 COLOURS = 12
 EDITABLE = frozenset(
     "title summary guidelines licence agreement visibility flips_preserve_labels "
@@ -139,7 +144,7 @@ def update_class(
     if label.key in COMMAND_KEYS:
         raise invalid(
             "key_reserved",
-            _("A, R, U, S, F, G and ? are commands while reviewing. Choose another key."),
+            str(KEY_RESERVED),
             field="key",
         )
     if colour is not None:

@@ -1,10 +1,12 @@
-"""The labelling page: one picture at a time from a leased batch, answered with the keyboard."""
+"""The labelling page: a leased batch, one by one or as a grid, answered with the keyboard."""
 
-from collections import Counter
+from collections.abc import Collection
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -14,7 +16,8 @@ from apps.datasets import actions, tallies
 from apps.datasets.actions.labelling import SKIP, UNSURE, needed_role, to_label
 from apps.datasets.actions.leasing import holders
 from apps.datasets.guidelines import to_html
-from apps.datasets.models import Dataset, Policy
+from apps.datasets.models import Dataset, Policy, Sample
+from apps.datasets.pages.batches import held
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import require
 from apps.datasets.searching import number
@@ -28,25 +31,47 @@ def label(request: HttpRequest, slug: str) -> HttpResponse:
     require(request.user, dataset, needed_role(dataset))
     if request.method == "POST":
         return _say(request, dataset)
-    blind = dataset.policy == Policy.CONSENSUS
-    queue = to_label(dataset, request.user).order_by("pk")
-    batch = actions.lease_samples(queue, request.user, size=SIZE)
-    context = frame(request, dataset, "label") | {
-        "batch": batch,
-        "blind": blind,
-        "elsewhere": [] if batch.samples else holders(queue),
-        "left": _left(dataset, blind),
-        "classes": dataset.classes.current(),
+    shown, waiting = _batch(request, dataset)
+    classes = list(dataset.classes.current())
+    context = frame(request, dataset, "label") | shown
+    context |= {
+        "elsewhere": [] if shown["samples"] else holders(waiting),
+        "oldest_there": waiting.values_list("created_at", flat=True).first(),
+        "left": _left(dataset, shown["blind"]),
+        "classes": classes,
+        "searchable": not all(each.key for each in classes),
         "guidelines": to_html(dataset.guidelines),
     }
     return render(request, "datasets/label.html", context)
 
 
+@require_POST
+@login_required
+def label_next(request: HttpRequest, slug: str) -> HttpResponse:
+    """The batch after those on the page (`held`), as a fragment; 204 where there is none."""
+    dataset = dataset_of(request, slug)
+    require(request.user, dataset, needed_role(dataset))
+    shown, _waiting = _batch(request, dataset, held(request))
+    if not shown["samples"]:
+        return HttpResponse(status=204)
+    return render(request, "datasets/_label_batch.html", shown | {"dataset": dataset})
+
+
+def _batch(
+    request: HttpRequest, dataset: Dataset, besides: Collection[UUID] = ()
+) -> tuple[dict[str, Any], QuerySet[Sample]]:
+    """What is shown of a batch for this member, and the queue that it is from."""
+    waiting = to_label(dataset, request.user).order_by("pk")
+    batch = actions.lease_samples(waiting, request.user, size=SIZE, held=besides)
+    blind = dataset.policy == Policy.CONSENSUS
+    return {"batch": batch, "samples": batch.samples, "blind": blind}, waiting
+
+
 def _left(dataset: Dataset, blind: bool) -> int:
-    """What waits, from the counts that are kept: under consensus all that is pending."""
-    counts = tallies.by_class(dataset)
-    kinds = list(counts.values()) if blind else [counts.get(0, Counter())]
-    return sum(each["pending"] for each in kinds)
+    """What waits, from the counts that are kept: under consensus all that is open for labels."""
+    rows = tallies.waiting(dataset)
+    rows = rows if blind else rows.filter(label=0)
+    return rows.aggregate(n=Sum("number"))["n"] or 0
 
 
 def _say(request: HttpRequest, dataset: Dataset) -> HttpResponse:

@@ -1,46 +1,32 @@
 """Reviewing: one class at a time, so that what does not belong stands out."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from apps.datasets import actions
 from apps.datasets.actions import Decision, ReviewResult
-from apps.datasets.actions.leasing import Batch, holders
+from apps.datasets.actions.leasing import holders
 from apps.datasets.forms import DecisionsForm
 from apps.datasets.guidelines import to_html
-from apps.datasets.models import (
-    Annotation,
-    Dataset,
-    Hold,
-    LabelClass,
-    Policy,
-    Review,
-    Role,
-    Sample,
-    Scale,
-)
+from apps.datasets.models import Dataset, Policy, Review, Role, Sample, Scale
+from apps.datasets.pages.batches import SIZES, Asked, asked, held, lease_of
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import require
-from apps.datasets.queues import held_queues, in_queue, own_waiting, review_groups, to_review
+from apps.datasets.queues import held_queues, in_queue, own_waiting, to_review, to_review_own
+from apps.datasets.review_groups import Group, in_turn, review_groups
+from apps.datasets.waits import Said, said_about
 from apps.errors import invalid
-
-SIZES = (24, 60, 120)
-# In the address, the group of samples that have no class yet.
-NO_CLASS = "none"
-# Queues beside the ordinary one, by the hold of their samples.
-QUEUES = (Hold.APPEAL, Hold.EXPERT)
 
 
 @login_required
@@ -50,106 +36,116 @@ def review(request: HttpRequest, slug: str) -> HttpResponse:
     require(request.user, dataset, Role.REVIEWER)
     if request.method == "POST":
         return _decide(request, dataset)
-    queue = request.GET.get("queue", "")
-    if queue and queue not in QUEUES:
-        raise invalid("invalid_filter", _("There is no such filter."), field="queue")
-    wanted = _filters(request)
-    classes = list(dataset.classes.current())
-    groups = [] if dataset.policy == Policy.CONSENSUS else review_groups(dataset, request.user)
-    chosen = None if queue else _chosen(groups, request.GET.get("label", ""), classes)
-    batch, elsewhere = _hand_out(request, dataset, queue, chosen, wanted)
-    context = frame(request, dataset, "review") | {
-        "groups": groups,
-        "queue": queue,
+    wanted = asked(request, dataset)
+    shown, waiting = _batch(request, dataset, wanted)
+    if not shown["samples"]:
+        shown |= _why_none(request, dataset, waiting)
+    context = frame(request, dataset, "review") | shown
+    context |= {
         "queues": held_queues(dataset, request.user),
-        "chosen": chosen,
-        "batch": batch,
-        "samples": batch.samples,
-        "elsewhere": elsewhere,
-        "history": _history(batch.samples) if queue else {},
-        "wanted": wanted,
+        "wanted": wanted.filters,
         "scales": Scale.choices,
-        "size": _size(request),
+        "size": wanted.size,
         "sizes": SIZES,
-        "classes": classes,
+        "searchable": not all(each.key for each in shown["classes"]),
         "reasons": Review.Reason.choices,
         "guidelines": to_html(dataset.guidelines),
-        "own": own_waiting(dataset, request.user),
         "by_votes": dataset.policy == Policy.CONSENSUS,
     }
     response = render(request, "datasets/review.html", context)
-    response.set_cookie("batch", str(_size(request)), max_age=365 * 86400, samesite="Lax")
+    response.set_cookie("batch", str(wanted.size), max_age=365 * 86400, samesite="Lax")
     return response
 
 
-def _size(request: HttpRequest) -> int:
-    sent = request.GET.get("size") or request.COOKIES.get("batch", "")
-    return int(sent) if sent in map(str, SIZES) else SIZES[1]
+def _why_none(request: HttpRequest, dataset: Dataset, waiting: QuerySet[Sample]) -> dict[str, Any]:
+    """Who has what waits here, or whose it is, and how long it has waited."""
+    elsewhere = holders(waiting)
+    own = to_review_own(dataset, request.user)
+    oldest = (waiting if elsewhere else own).values_list("created_at", flat=True).first()
+    return {
+        "elsewhere": elsewhere,
+        "own": own_waiting(dataset, request.user),
+        "oldest_there": oldest,
+    }
 
 
-def _filters(request: HttpRequest) -> dict[str, str]:
-    wanted = {name: request.GET.get(name, "") for name in ("source", "contributor", "scale")}
-    if wanted["scale"] and wanted["scale"] not in map(str, Scale.values):
-        raise invalid("invalid_filter", _("There is no such filter."), field="scale")
-    return {name: value for name, value in wanted.items() if value}
+@require_POST
+@login_required
+def review_next(request: HttpRequest, slug: str) -> HttpResponse:
+    """The batch after those on the page (`held`), as a fragment; 204 where there is none."""
+    dataset = dataset_of(request, slug)
+    require(request.user, dataset, Role.REVIEWER)
+    shown, _waiting = _batch(request, dataset, asked(request, dataset), held(request))
+    if not shown["samples"]:
+        return HttpResponse(status=204)
+    context = shown | {"dataset": dataset}
+    return render(request, "datasets/_review_batch.html", context)
 
 
-def _hand_out(
-    request: HttpRequest,
-    dataset: Dataset,
-    queue: str,
-    chosen: "Group | None",
-    wanted: dict[str, str],
-) -> tuple[Batch, list[dict[str, Any]]]:
-    """The batch of this reviewer, and where there is none for them now, who has the rest."""
-    if queue:
-        waiting = in_queue(dataset, request.user, queue)
-    elif chosen:
-        waiting = to_review(dataset, request.user).filter(label=chosen[0])
-        names = {"contributor": "contributor__username"}
-        waiting = waiting.filter(**{names.get(key, key): each for key, each in wanted.items()})
+def _batch(
+    request: HttpRequest, dataset: Dataset, wanted: Asked, besides: Collection[UUID] = ()
+) -> tuple[dict[str, Any], QuerySet[Sample]]:
+    """What is shown of a batch for this reviewer, and the queue that it is from."""
+    classes = list(dataset.classes.current())
+    groups: list[Group] = []
+    chosen = None
+    if wanted.queue:
+        waiting = in_queue(dataset, request.user, wanted.queue).order_by("pk")
+    elif dataset.policy == Policy.CONSENSUS:
+        waiting = Sample.objects.none()
     else:
-        return Batch([]), []
-    waiting = waiting.select_related("label").order_by("pk")
-    first = Q(disputed=True)
-    batch = actions.lease_samples(waiting, request.user, size=_size(request), first=first)
-    return batch, [] if batch.samples else holders(waiting)
+        waiting = _filtered(to_review(dataset, request.user).order_by("pk"), wanted)
+        groups = review_groups(dataset, request.user, waiting, besides)
+        chosen = _chosen(in_turn(groups, classes, wanted.label), wanted.label, besides)
+        waiting = waiting.filter(label=chosen.label) if chosen else waiting.none()
+    batch = actions.lease_samples(
+        waiting.select_related("label"),
+        request.user,
+        size=wanted.size,
+        first=Q(disputed=True),
+        held=besides,
+    )
+    shown = {
+        "batch": batch,
+        "samples": batch.samples,
+        "cells": _cells(batch.samples, wanted.queue),
+        "classes": classes,
+        "groups": groups,
+        "chosen": chosen,
+        "oldest": min((each.oldest for each in groups if each.oldest), default=None),
+        "queue": wanted.queue,
+    }
+    return shown, waiting
 
 
-def _history(samples: Sequence[Sample]) -> dict[int, list[str]]:
-    """What was said about each sample of a queue where that matters, as lines."""
-    lines: dict[int, list[str]] = {sample.pk: [] for sample in samples}
-    said = Annotation.objects.filter(sample__in=lines).select_related("label", "by")
-    for each in said:
-        label = each.label.name if each.label else _("unsure")
-        lines[each.sample_id].append(f"{each.by}: {label}")
-    reviews = Review.objects.filter(sample__in=lines, decision__in=["reject", "appeal"])
-    for review in reviews.select_related("by"):
-        why = " ".join(filter(None, (review.get_reason_display(), review.note)))
-        lines[review.sample_id].append(f"{review.by}: {review.get_decision_display()} – {why}")
-    return lines
+def _cells(samples: Sequence[Sample], queue: str) -> list[tuple[Sample, Said]]:
+    """Each with what people said about it, in the queues where that is the question."""
+    said = said_about(samples) if queue else {}
+    return [(sample, said.get(sample.pk, Said())) for sample in samples]
 
 
-Group = tuple[LabelClass | None, int]
+def _filtered(waiting: QuerySet[Sample], wanted: Asked) -> QuerySet[Sample]:
+    names = {"contributor": "contributor__username"}
+    return waiting.filter(**{names.get(key, key): each for key, each in wanted.filters.items()})
 
 
-def _chosen(groups: list[Group], wanted: str, classes: list[LabelClass]) -> Group | None:
-    """The group asked for; once it is done the next one in the order of the classes."""
-    if not groups:
-        return None
-    order = [str(label.pk) for label in classes] + [NO_CLASS]
-    start = order.index(wanted) if wanted in order else 0
-    waiting = {str(label.pk) if label else NO_CLASS: (label, number) for label, number in groups}
-    return next(waiting[key] for key in order[start:] + order[:start] if key in waiting)
+def _chosen(turn: Sequence[Group], wanted: str, besides: Collection[UUID]) -> Group | None:
+    """The class that was asked for; else, and once a page goes on by itself, the next free one.
+
+    A page that has a batch of the class already is not told that the rest of it is handed out.
+    """
+    free = next((group for group in turn if group.free), None)
+    if besides:
+        return free
+    named = next((group for group in turn[:1] if group.key == wanted), None)
+    return named or free or next(iter(turn), None)
 
 
 def _decide(request: HttpRequest, dataset: Dataset) -> HttpResponse:
     """One decision about all ticked samples, for a browser without JavaScript."""
     form = DecisionsForm(request.POST, dataset=dataset)
     if not form.is_valid():
-        raise invalid(
-            "nothing_chosen", _("Tick at least one image, then press what to do with it.")
-        )
+        raise invalid("nothing_chosen", _("Tick at least one, then press what to do with it."))
     said = form.cleaned_data
     decisions = [
         Decision(
@@ -170,8 +166,7 @@ def _decide(request: HttpRequest, dataset: Dataset) -> HttpResponse:
 def _tell(request: HttpRequest, result: ReviewResult) -> None:
     decided = len(result.decided)
     if decided:
-        text = ngettext("%(n)s image is decided.", "%(n)s images are decided.", decided)
-        messages.success(request, text % {"n": decided})
+        messages.success(request, _("Decided: %(n)s.") % {"n": decided})
     for refusal in {each["detail"] for each in result.refused}:
         messages.error(request, refusal)
 
@@ -180,26 +175,20 @@ def _tell(request: HttpRequest, result: ReviewResult) -> None:
 @login_required
 def review_undo(request: HttpRequest, slug: str) -> HttpResponse:
     dataset = dataset_of(request, slug)
-    reopened = len(actions.undo_review(dataset, request.user))
-    text = ngettext(
-        "%(n)s image waits for review again.", "%(n)s images wait for review again.", reopened
-    )
-    messages.success(request, text % {"n": reopened})
-    return redirect("review", slug)
+    reopened = actions.undo_review(dataset, request.user)
+    messages.success(request, _("Undone: %(n)s.") % {"n": len(reopened)})
+    query = f"?sample={reopened[0]}" if reopened else ""
+    return redirect(f"{reverse('review', args=[slug])}{query}")
 
 
 @require_POST
 @login_required
 def review_return(request: HttpRequest, slug: str) -> HttpResponse:
-    """Give the rest of a batch back; also sent by the page as it is left."""
+    """Give the rest of a batch back."""
     dataset = dataset_of(request, slug)
     require(request.user, dataset, Role.REVIEWER)
-    try:
-        returned = actions.end_lease(UUID(request.POST.get("lease", "")), request.user)
-    except ValueError:
-        raise invalid("invalid_filter", _("There is no such batch."), field="lease") from None
-    text = ngettext("%(n)s image is given back.", "%(n)s images are given back.", returned)
-    messages.success(request, text % {"n": returned})
+    returned = actions.end_lease(lease_of(request.POST.get("lease", "")), request.user)
+    messages.success(request, _("Given back: %(n)s.") % {"n": returned})
     return redirect("dataset", slug)
 
 

@@ -71,6 +71,44 @@ def test_given_back_and_skipped(dataset: Any, cast: Any, eve: Any, samples: Any)
     assert len(keys(lease(dataset, cast.chen, 10))) == 10
 
 
+def test_the_next_batch_is_another_one(dataset: Any, cast: Any, eve: Any, samples: Any) -> None:
+    one = lease(dataset, cast.chen)
+    two = lease(dataset, cast.chen, held=[one.lease])
+    assert len(keys(two)) == 4
+    assert not keys(one) & keys(two)
+    assert keys(lease(dataset, cast.chen, held=[one.lease])) == keys(two), "asked again: the same"
+    actions.renew_lease(one.lease, cast.chen)
+    actions.renew_lease(two.lease, cast.chen)
+    assert keys(lease(dataset, cast.chen)) == keys(one), "a reload shows the one that came first"
+    three = lease(dataset, cast.chen, held=[one.lease, two.lease])
+    assert len(keys(three)) == 2
+    assert lease(dataset, cast.chen, held=[one.lease, two.lease, three.lease]).samples == []
+    assert lease(dataset, eve).samples == []
+
+
+def test_a_late_return_keeps_what_was_prolonged_since(
+    dataset: Any, cast: Any, samples: Any
+) -> None:
+    left = lease(dataset, cast.chen)
+    shown_again = lease(dataset, cast.chen)
+    assert shown_again.lease == left.lease
+
+    assert actions.end_lease(left.lease, cast.chen, left.until) == 0
+    assert actions.end_lease(left.lease, cast.chen, shown_again.until) == 4
+
+
+def test_what_is_undone_joins_the_batch_on_the_screen(
+    dataset: Any, cast: Any, samples: Any
+) -> None:
+    one = lease(dataset, cast.chen)
+    two = lease(dataset, cast.chen, held=[one.lease])
+    actions.renew_lease(two.lease, cast.chen)  # prolonged last, and still the second
+    decision = actions.Decision(one.samples[0].pk, "accept")
+    actions.review_samples(dataset, cast.chen, [decision])
+    actions.undo_review(dataset, cast.chen)
+    assert Sample.objects.get(pk=decision.sample_id).lease == one.lease
+
+
 def test_what_is_disputed_comes_first(dataset: Any, cast: Any, samples: Any) -> None:
     Sample.objects.filter(pk=samples[7].pk).update(disputed=True)
     batch = lease(dataset, cast.chen, 2, first=Q(disputed=True))
@@ -106,13 +144,19 @@ def test_the_page_says_whose_and_until_when(
     again = chen.get(REVIEW)
     assert {sample.pk for sample in again.context["samples"]} == cats
 
-    waiting = other.get(REVIEW)
+    dogs = other.get(REVIEW)
+    assert {sample.label.name for sample in dogs.context["samples"]} == {"dog"}
+    other.post("/datasets/pets/review/return/", {"lease": dogs.context["batch"].lease})
+    cat = first.context["chosen"].label
+    waiting = other.get(REVIEW, {"label": cat.pk})
     assert waiting.context["samples"] == []
     assert "chen" in waiting.content.decode()
+    assert "The oldest has waited" in waiting.content.decode()
 
     lease = first.context["batch"].lease
     chen.post("/datasets/pets/review/return/", {"lease": lease})
-    assert {sample.pk for sample in other.get(REVIEW).context["samples"]} == cats
+    again = other.get(REVIEW, {"label": cat.pk})
+    assert {sample.pk for sample in again.context["samples"]} == cats
 
 
 def test_over_the_api(dataset: Any, cast: Any, eve: Any, samples: Any, browser_of: Any) -> None:
@@ -124,6 +168,8 @@ def test_over_the_api(dataset: Any, cast: Any, eve: Any, samples: Any, browser_o
     options = {"content_type": "application/json"}
     assert chen.patch(address, body, **options).status_code == 200
     assert browser_of(eve).patch(address, body, **options).json()["code"] == "lease_ended"
+    late = body | {"until": batch["until"]}
+    assert chen.delete(address, late, **options).json() == {"returned": 0}, "prolonged since"
     assert chen.delete(address, body, **options).json() == {"returned": 3}
     assert chen.post(f"{address}?size=121").status_code == 400
     assert chen.post(f"{address}?size=120").status_code == 200

@@ -1,49 +1,113 @@
-// What the review and the labelling pages share: their words, their requests, the lease, the zoom.
-
-export const ZOOMS = ["fit", "zoom-1", "zoom-2", "zoom-4"];
-const RENEW_EVERY = 3 * 60 * 1000;
+// What the review and the labelling pages share: their words, their requests, when keys are meant for
+// them, and how long the rest will take.
 
 // The sentences that the page brought in its language: text("Saved"), text("Undone", { n: 3 }).
 export const wordsOf = (form) => (name, values = {}) =>
   form.dataset[`text${name}`].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 
-function request(method, address, body) {
-  return fetch(address, {
+// ---- requests
+
+// No connection, or a site that is busy or restarting: the same request is worth another try.
+export class Unreachable extends Error {}
+
+const csrf = () => document.cookie.match(/csrftoken=([^;]+)/)?.[1] ?? "";
+
+export async function request(method, address, body, options = {}) {
+  const form = body instanceof URLSearchParams;
+  const response = await fetch(address, {
     method,
     headers: {
-      "Content-Type": "application/json",
-      Accept: "application/json",
-      "X-CSRFToken": document.querySelector("[name=csrfmiddlewaretoken]").value,
+      "Content-Type": form ? "application/x-www-form-urlencoded" : "application/json",
+      Accept: form ? "text/html" : "application/json",
+      "X-CSRFToken": csrf(),
     },
-    body: JSON.stringify(body),
-  });
+    body: form ? body : JSON.stringify(body),
+    ...options,
+  }).catch(() => { throw new Unreachable(); });
+  if (response.status >= 500 || response.status === 429) throw new Unreachable(String(response.status));
+  return response;
 }
 
-// The answer; a refusal is an Error with the site's sentence, no connection a TypeError.
+// The answer; a refusal is an Error with the site's sentence.
 export async function post(address, body) {
   const response = await request("POST", address, body);
-  const answer = await response.json();
+  // Something between here and the site may answer with a page of its own.
+  const answer = await response.json().catch(() => { throw new Unreachable(); });
   if (!response.ok) throw new Error(answer.detail ?? String(response.status));
   return answer;
 }
 
-// Is this key meant for a field, a dialogue or an input method? (229: one that it composes with,
-// where isComposing comes late.)
+// ---- keys
+
+// Is a dialogue open, or is this key meant for a field or an input method? (229: one that it composes
+// with, where isComposing comes late.)
 export function typing(event) {
   if (event.isComposing || event.keyCode === 229 || document.querySelector("dialog[open]")) return true;
   return event.target.matches("input, select, textarea, [contenteditable]");
 }
 
-// Renew a batch's lease while somebody works here; `told` hears its new end, or null once it is over.
-export function keepLease(address, lease, told = () => {}) {
-  let lastSign = Date.now();
-  for (const kind of ["keydown", "pointerdown", "scroll"]) {
-    addEventListener(kind, () => { lastSign = Date.now(); }, { passive: true });
+// Is this a key for the desk at all, and not one of the browser's or of a dialogue that it has closed?
+export const meant = (event) => !typing(event) && !event.altKey && !event.defaultPrevented;
+export const plainKey = (event) => meant(event) && !event.metaKey && !event.ctrlKey;
+
+// Buttons and links have Enter and Space for themselves.
+export const onControl = (event) => event.target.matches("button, a, summary");
+
+// The switch for letters and digits, remembered in this browser; the answer says whether they are on.
+export function shortcuts() {
+  const box = document.getElementById("shortcuts");
+  box.checked = recall("shortcuts") !== "off";
+  box.addEventListener("change", () => remember("shortcuts", box.checked ? "on" : "off"));
+  return () => box.checked;
+}
+
+// ---- what this browser remembers; a private window forgets, and that is fine
+
+export function remember(name, value) {
+  try { localStorage.setItem(name, value); } catch { /* forgotten */ }
+}
+
+export function recall(name) {
+  try { return localStorage.getItem(name); } catch { return null; }
+}
+
+export function forget(name) {
+  try { localStorage.removeItem(name); } catch { /* it was */ }
+}
+
+// Everything that is remembered under names that begin like this.
+export function kept(prefix) {
+  try {
+    return Object.keys(localStorage).filter((name) => name.startsWith(prefix)).map((name) => localStorage.getItem(name));
+  } catch { return []; }
+}
+
+// ---- place
+
+// On a phone the head of the page is half of the screen: begin with the desk.
+export function toDesk(form) {
+  if (matchMedia("(max-width: 44rem)").matches) form.scrollIntoView();
+}
+
+// ---- pace
+
+const BREAK = 60_000;
+
+// Minutes that the rest will take, at the pace so far; time away from the desk does not count.
+export class Pace {
+  #done = 0;
+  #spent = 0;
+  #last = performance.now();
+
+  count(n) {
+    const now = performance.now();
+    this.#spent += Math.min(now - this.#last, BREAK);
+    this.#last = now;
+    this.#done += n;
   }
-  setInterval(async () => {
-    if (Date.now() - lastSign > RENEW_EVERY) return;
-    const response = await request("PATCH", address, { lease }).catch(() => null);
-    if (response?.status === 410) told(null);
-    else if (response?.ok) told(new Date((await response.json()).until));
-  }, RENEW_EVERY);
+
+  minutes(left) {
+    if (this.#done < 3) return null;
+    return Math.max(1, Math.round((this.#spent / this.#done) * left / 60_000));
+  }
 }

@@ -1,164 +1,219 @@
-// Labelling: a class is picked, Enter saves it and goes on. Each answer is sent at once; one that
-// finds no connection is kept and sent again. The next picture is fetched while this one is looked at.
+// Labelling: a class is picked, Enter saves it for what is selected or the one in question, and goes on.
+// One by one, with the batch small beside it, or the whole batch as a grid: the same cells, the same keys.
 
-import { ZOOMS, keepLease, post, typing, wordsOf } from "./desk.js";
+import { ClassPicker } from "./class_picker.js";
+import { Pace, meant, onControl, plainKey, recall, remember, shortcuts, toDesk, wordsOf } from "./desk.js";
+import { Grid } from "./grid.js";
+import { Leases } from "./leases.js";
+import { NextBatch } from "./next_batch.js";
+import { Outbox, name } from "./outbox.js";
+import { Viewer, Zoom, enlarge } from "./viewer.js";
 
 const form = document.getElementById("label");
-const strip = document.getElementById("strip");
 const picture = document.getElementById("picture");
-const saved = document.getElementById("saved");
+const words = document.getElementById("words");
+const savedLine = document.getElementById("saved");
+const statusLine = document.getElementById("status");
 const where = document.getElementById("where");
-const pickedLine = document.getElementById("picked");
-const find = document.getElementById("find");
-const buttons = [...document.querySelectorAll("#classes button")];
-const cells = [...strip.querySelectorAll(".pick")];
+const viewButton = document.getElementById("view");
 
 const text = wordsOf(form);
-const left = Number(form.dataset.left);
-const open = () => cells.filter((cell) => !cell.classList.contains("done"));
-const selected = () => open().filter((cell) => cell.getAttribute("aria-selected") === "true");
+const all = Number(form.dataset.left);
+const pace = new Pace();
+const lettersOn = shortcuts();
+const zoom = picture && new Zoom(picture);
 
-let at = 0;
-let zoom = 0;
-let picked = null;
 let done = 0;
-const began = Date.now();
+let picked = null;
+let shown = null;
+const said = []; // the names of what this page has sent, the newest last
+
+const inGrid = () => form.classList.contains("as-grid");
+const say = (message) => { statusLine.textContent = message; };
+
+const outbox = new Outbox(`${form.dataset.member}:${form.dataset.labels}`, (state) => {
+  savedLine.textContent = text(state[0].toUpperCase() + state.slice(1));
+});
+const leases = new Leases(form.dataset.batches, {
+  told: (lease, until) => { if (!until && lease === grid.box.dataset.lease) say(text("Ended")); },
+  busy: () => outbox.size > 0,
+});
+const next = new NextBatch(form.dataset.next, leases);
+const grid = new Grid({ told: tell, plain: (cell) => { if (inGrid()) grid.toggle(cell); }, focus: bring });
+const viewer = new Viewer(grid);
+const classes = new ClassPicker({ text, choose: pick, leave: () => grid.focus() });
 
 // ---- showing
 
-function show(index, { focus = true } = {}) {
-  at = Math.min(cells.length - 1, Math.max(0, index));
-  const cell = cells[at];
-  for (const each of cells) { each.tabIndex = -1; each.classList.toggle("here", each === cell); }
-  cell.tabIndex = 0;
-  if (focus) cell.focus({ preventScroll: false });
-  const small = cell.querySelector("img");
-  if (small) {
-    picture.src = cell.dataset.image;
-    picture.alt = small.alt;
-    picture.classList.toggle("pixels", small.classList.contains("pixels"));
-  } else document.getElementById("words").textContent = cell.querySelector(".excerpt").textContent;
-  zoomTo(0);
-  const next = cells[at + 1];
-  if (next && small) new Image().src = next.dataset.image;
-}
-
-function zoomTo(step) {
-  zoom = Math.min(ZOOMS.length - 1, Math.max(0, step));
-  picture.classList.remove(...ZOOMS);
-  picture.classList.add(ZOOMS[zoom]);
-}
-
 function tell() {
-  const parts = [text("Progress", { done, all: left })];
-  const minutes = (Date.now() - began) / 60000;
-  if (done >= 3) parts.push(text("Pace", { n: Math.max(1, Math.round((minutes / done) * (left - done))) }));
+  for (const cell of grid.list()) cell.classList.toggle("here", cell === grid.current);
+  if (grid.current !== shown) stage(grid.current);
+  const parts = [text("Progress", { done, all })];
+  const minutes = pace.minutes(Math.max(0, all - done));
+  if (minutes) parts.push(text("Pace", { n: minutes }));
+  const some = grid.selected().length;
+  if (some) parts.unshift(text("Selected", { n: some }));
   where.textContent = parts.join(" · ");
 }
 
+// The one in question, large; the one after it is fetched meanwhile.
+function stage(cell) {
+  shown = cell;
+  enlarge(cell, picture, words);
+  zoom?.to(0);
+  document.getElementById("stage").scrollTo(0, 0);
+  const after = cell.nextElementSibling;
+  if (picture && after && !inGrid()) new Image().src = after.dataset.image;
+}
+
+function adopt(box) {
+  grid.show(box);
+  leases.hold(box.dataset.lease, box.dataset.until);
+  grid.moveTo(grid.open()[0], { focus: document.activeElement?.id !== "find" });
+}
+
+// One by one the small ones beside it must not pull the page away from the large one.
+function bring(cell) {
+  cell.focus({ preventScroll: !inGrid() });
+  if (!inGrid()) cell.parentElement.scrollTo({ left: cell.offsetLeft - cell.parentElement.clientWidth / 2 });
+}
+
+function look(view) {
+  form.classList.toggle("as-grid", view === "grid");
+  viewButton.querySelector("span").textContent = view === "grid" ? viewButton.dataset.one : viewButton.dataset.grid;
+  remember("label-view", view);
+}
+
+function turnView() {
+  look(inGrid() ? "one" : "grid");
+  grid.focus();
+}
+
+// ---- saying
+
 function pick(button) {
   picked = button;
-  for (const each of buttons) each.setAttribute("aria-pressed", String(each === button));
-  pickedLine.textContent = button ? text("Picked", { name: button.dataset.name }) : "";
+  for (const each of document.querySelectorAll("#classes button")) each.setAttribute("aria-pressed", String(each === button));
+  say(button ? text("Picked", { name: button.dataset.name }) : "");
+  if (button) grid.focus();
 }
 
-// ---- saving: one request after the other, again after a lost connection
-
-const queue = [];
-let sending = false;
-
-async function drain() {
-  if (sending) return;
-  sending = true;
-  while (queue.length) {
-    saved.textContent = text("Saving");
-    try {
-      const { address, body, then } = queue[0];
-      then(await post(address, body));
-      queue.shift();
-      saved.textContent = text("Saved");
-    } catch (error) {
-      if (!(error instanceof TypeError)) { saved.textContent = error.message; queue.shift(); continue; }
-      saved.textContent = text("Offline");
-      await new Promise((again) => { setTimeout(again, 2000); addEventListener("online", again, { once: true }); });
-    }
+async function answer(what, word) {
+  const cells = grid.targets();
+  if (!cells.length) return;
+  grid.leave(cells);
+  for (const cell of cells) mark(cell, word);
+  count(cells.length);
+  const batch = name();
+  said.push(batch);
+  const labels = cells.map((cell) => ({ sample: Number(cell.dataset.sample), ...what }));
+  const sent = outbox.send(form.dataset.labels, { batch, labels });
+  goOn();
+  try {
+    const { labelled, refused } = await sent;
+    for (const each of refused) note(cells.find((cell) => cell.dataset.sample === String(each.sample)), each.detail);
+    if (refused.length) say(refused[0].detail);
+    if (!labelled.length) forget(batch);
+  } catch (error) {
+    if (!grid.box.contains(cells[0])) { reload(); return; }
+    comeBack(cells);
+    forget(batch);
+    say(error.message);
   }
-  sending = false;
-  if (!open().length) location.reload();
 }
 
-function send(address, body, then) {
-  queue.push({ address, body, then });
-  drain();
+// Nothing was done under this name, so U is not about it.
+function forget(batch) {
+  if (said.includes(batch)) said.splice(said.indexOf(batch), 1);
 }
 
-function say(answer, word) {
-  const targets = selected().length ? selected() : [cells[at]].filter((cell) => !cell.classList.contains("done"));
-  if (!targets.length) return;
-  for (const cell of targets) {
-    cell.classList.add("done");
-    cell.setAttribute("aria-selected", "false");
-    cell.querySelector("[data-said]").textContent = word;
+function comeBack(cells) {
+  for (const cell of cells) {
+    cell.classList.remove("done");
+    note(cell, "");
   }
-  done += targets.length;
-  const labels = targets.map((cell) => ({ sample: Number(cell.dataset.sample), ...answer }));
-  send(form.dataset.labels, { labels }, (result) => {
-    for (const refusal of result.refused) {
-      const cell = cells.find((each) => each.dataset.sample === String(refusal.sample));
-      cell.querySelector("[data-said]").textContent = refusal.detail;
-    }
-  });
+  count(-cells.length);
+  grid.moveTo(cells[0]);
+}
+
+// Once everything is saved; what is on the screen then stays this member's.
+async function reload() {
+  await outbox.empty();
+  leases.reload();
+}
+
+function mark(cell, word) {
+  cell.classList.add("done");
+  cell.setAttribute("aria-selected", "false");
+  note(cell, word);
+}
+
+function note(cell, word) { cell.querySelector("[data-said]").textContent = word; }
+
+function count(n) {
+  done += n;
+  pace.count(n);
   pick(null);
   tell();
-  const next = cells.findIndex((cell, index) => index > at && !cell.classList.contains("done"));
-  const rest = next === -1 ? cells.findIndex((cell) => !cell.classList.contains("done")) : next;
-  if (rest !== -1) show(rest);
 }
 
-const save = () => { if (picked) say({ label: Number(picked.value) }, picked.dataset.name); };
-const unsure = () => say({ say: "unsure" }, document.getElementById("unsure").firstChild.textContent.trim());
-const skip = () => say({ say: "skip" }, document.getElementById("skip").firstChild.textContent.trim());
-const undo = () => send(form.dataset.undo, {}, (result) => {
-  saved.textContent = text("Undone", { n: result.reopened });
-  location.reload();
-});
+function save() {
+  if (picked) answer({ label: Number(picked.value) }, picked.dataset.name);
+  else say(text("PickFirst"));
+}
+
+const wordOn = (id) => document.querySelector(`#${id} span`).textContent;
+const unsure = () => answer({ say: "unsure" }, wordOn("unsure"));
+const skip = () => answer({ say: "skip" }, wordOn("skip"));
+
+async function undo() {
+  const batch = said.pop();
+  try {
+    const { samples } = await outbox.send(form.dataset.undo, batch ? { batch } : {});
+    const cells = samples.map((sample) => grid.box.querySelector(`[data-sample="${sample}"]`));
+    if (cells.includes(null)) { reload(); return; }
+    if (cells.length) comeBack(cells);
+    say(text("Undone", { n: samples.length }));
+  } catch (error) {
+    say(error.message || text("Unreachable"));
+  }
+}
+
+// ---- the next batch
+
+async function goOn() {
+  const left = grid.open().length;
+  if (left > grid.list().length / 2) return;
+  const asked = next.get().catch(() => null);
+  if (left) return;
+  say(text("Fetching"));
+  const box = await asked;
+  if (grid.open().length) return; // something came back
+  if (!box) { reload(); return; }
+  next.taken();
+  leases.drop(grid.box.dataset.lease);
+  grid.box.replaceWith(box);
+  adopt(box);
+  say("");
+}
 
 // ---- mouse
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const button = event.submitter;
-  if (button?.id === "unsure") unsure();
-  else if (button?.id === "skip") skip();
-  else if (button) pick(button);
+  if (event.submitter?.id === "unsure") unsure();
+  if (event.submitter?.id === "skip") skip();
 });
 document.getElementById("save").addEventListener("click", save);
 document.getElementById("undo").addEventListener("click", undo);
-strip.addEventListener("click", (event) => {
-  const cell = event.target.closest(".pick");
-  if (!cell) return;
-  if (event.shiftKey) {
-    const [from, to] = [at, cells.indexOf(cell)].sort((a, b) => a - b);
-    cells.slice(from, to + 1).forEach((each) => mark(each, true));
-  } else if (event.ctrlKey || event.metaKey) mark(cell, cell.getAttribute("aria-selected") !== "true");
-  show(cells.indexOf(cell));
-});
+document.getElementById("whole").addEventListener("click", () => viewer.open());
+viewButton.addEventListener("click", turnView);
+form.addEventListener("dblclick", (event) => { if (inGrid() && event.target.closest(".pick")) viewer.open(); });
 document.getElementById("stage").addEventListener("wheel", (event) => {
   if (!event.ctrlKey) return;
   event.preventDefault();
-  zoomTo(zoom + (event.deltaY < 0 ? 1 : -1));
+  zoom?.by(event.deltaY < 0 ? 1 : -1);
 }, { passive: false });
-find.addEventListener("change", () => {
-  const button = buttons.find((each) => each.dataset.name === find.value);
-  if (!button) return;
-  pick(button);
-  find.value = "";
-  cells[at].focus();
-});
-
-function mark(cell, on) {
-  if (!cell.classList.contains("done")) cell.setAttribute("aria-selected", String(on));
-}
 
 // ---- keys
 
@@ -166,41 +221,37 @@ const commands = {
   n: unsure,
   s: skip,
   u: undo,
+  v: turnView,
+  f: () => viewer.open(),
   g: () => document.getElementById("guidelines")?.showModal(),
-  "/": () => find.focus(),
+  "/": () => classes.search(),
   "?": () => document.getElementById("keys").showModal(),
-  "+": () => zoomTo(zoom + 1),
-  "-": () => zoomTo(zoom - 1),
+  "+": () => zoom?.by(1),
+  "-": () => zoom?.by(-1),
 };
 
 document.addEventListener("keydown", (event) => {
-  if (typing(event) || event.altKey || event.metaKey || event.ctrlKey) return;
-  const onButton = event.target.matches("button, a, summary");
-  if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
-    event.preventDefault();
-    if (event.shiftKey) mark(cells[at], true);
-    show(at + (event.key === "ArrowRight" ? 1 : -1));
-    if (event.shiftKey) mark(cells[at], true);
-  } else if (event.key === " " && !onButton) {
-    event.preventDefault();
-    mark(cells[at], cells[at].getAttribute("aria-selected") !== "true");
-  } else if (event.key === "Enter" && !onButton) {
-    event.preventDefault();
-    save();
-  } else if (event.key === "Escape") {
-    pick(null);
-    cells.forEach((cell) => mark(cell, false));
-  } else if (!event.repeat) {
-    const key = event.key.toLowerCase();
-    const button = buttons.find((each) => each.dataset.key === key);
-    if (button) { event.preventDefault(); pick(button); }
-    else if (commands[key]) { event.preventDefault(); commands[key](); }
-    else if (key === "0") zoomTo(0);
+  if (!meant(event)) return;
+  const control = onControl(event);
+  if (event.key === "Escape") pick(null);
+  if (!(control && event.key === " ") && grid.key(event)) return;
+  if (event.repeat || !plainKey(event)) return;
+  if (event.key === "Enter") {
+    if (!control) { event.preventDefault(); save(); }
+    return;
   }
+  if (!lettersOn()) return;
+  const key = event.key.toLowerCase();
+  const button = classes.keyed(key);
+  if (button) pick(button);
+  else if (commands[key]) commands[key]();
+  else return;
+  event.preventDefault();
 });
 
-addEventListener("beforeunload", (event) => { if (queue.length) event.preventDefault(); });
+toDesk(form);
+addEventListener("beforeunload", (event) => { if (outbox.size) event.preventDefault(); });
 
-keepLease(form.dataset.renew, form.dataset.lease);
-show(0);
-tell();
+look(recall("label-view") === "grid" ? "grid" : "one");
+adopt(document.getElementById("strip"));
+if (await outbox.sendLeftovers()) leases.reload();

@@ -1,149 +1,218 @@
-// The review grid: a listbox with many choices. Decisions go to the API at once; what was decided
-// leaves the grid, what was refused stays and says why. Everything has a button as well as a key.
+// The review grid. A decision takes its cells off the grid at once and goes to the site by itself; what
+// was refused comes back and says why. Everything has a button as well as a key.
 
-import { ZOOMS, keepLease, post, typing, wordsOf } from "./desk.js";
+import { ClassPicker } from "./class_picker.js";
+import { meant, onControl, plainKey, shortcuts, toDesk, wordsOf } from "./desk.js";
+import { Grid } from "./grid.js";
+import { Leases } from "./leases.js";
+import { NextBatch } from "./next_batch.js";
+import { Outbox, name } from "./outbox.js";
+import { Seen } from "./seen.js";
+import { Viewer } from "./viewer.js";
 
 const form = document.getElementById("review");
-const grid = document.getElementById("grid");
+const bar = form.querySelector(".review-bar");
 const statusLine = document.getElementById("status");
+const savedLine = document.getElementById("saved");
 const where = document.getElementById("where");
 const acceptButton = document.getElementById("accept");
 const reasons = document.getElementById("reasons");
 const reasonsForm = document.getElementById("reasons-form");
-const shortcuts = document.getElementById("shortcuts");
+
+// A refused decision that another decision can mend; the other refusals end the matter for this reviewer.
+const MENDABLE = ["needs_class", "unknown_class", "needs_reason", "needs_note"];
 
 const text = wordsOf(form);
-const picks = () => [...grid.querySelectorAll(".pick:not(.gone)")];
-const isSelected = (pick) => pick.getAttribute("aria-selected") === "true";
-const selected = () => picks().filter(isSelected);
-const waitingAtStart = Number(form.dataset.all);
-
-let current = null;
-let anchor = null;
-let decided = 0;
-let sending = 0;
-
-// ---- the grid becomes a listbox
-
-grid.setAttribute("role", "listbox");
-grid.setAttribute("aria-multiselectable", "true");
-for (const label of picks()) {
-  // A label may not be an option: what holds the tick without scripts becomes a plain element.
-  const pick = document.createElement("div");
-  pick.className = label.className;
-  Object.assign(pick.dataset, label.dataset);
-  label.querySelector("input").remove();
-  pick.append(...label.children);
-  pick.setAttribute("role", "option");
-  pick.setAttribute("aria-selected", "false");
-  pick.tabIndex = -1;
-  label.replaceWith(pick);
-}
-
-function moveTo(pick, { focus = true } = {}) {
-  if (!pick) return;
-  if (current) current.tabIndex = -1;
-  current = pick;
-  current.tabIndex = 0;
-  if (focus) current.focus();
-}
-
-function select(pick, on) {
-  pick.setAttribute("aria-selected", String(on));
-}
-
-function selectUpTo(pick) {
-  const all = picks();
-  const [from, to] = [all.indexOf(anchor ?? current), all.indexOf(pick)].sort((a, b) => a - b);
-  all.forEach((each, index) => { if (index >= from && index <= to) select(each, true); });
-}
-
-function perRow() {
-  const all = picks();
-  const top = all[0]?.offsetTop;
-  const next = all.findIndex((pick) => pick.offsetTop !== top);
-  return next === -1 ? all.length : next;
-}
-
-function show() {
-  const chosen = selected().length;
-  if (acceptButton) {
-    const label = chosen ? text("AcceptSome", { n: chosen }) : text("AcceptAll", { n: picks().length });
-    acceptButton.querySelector("span").textContent = label;
-  }
-  const parts = [text("Progress", { done: decided, all: waitingAtStart })];
-  if (chosen) parts.unshift(text("Selected", { n: chosen }));
-  where.textContent = parts.join(" · ");
-}
-
+const lettersOn = shortcuts();
 const say = (message) => { statusLine.textContent = message; };
+
+let batch = null; // the element of the batch on the screen
+let done = 0;
+let all = 0;
+const said = []; // the names of what this page has sent, the newest last
+
+const outbox = new Outbox(`${form.dataset.member}:${form.dataset.reviews}`, (state) => {
+  savedLine.textContent = text(state[0].toUpperCase() + state.slice(1));
+});
+const leases = new Leases(form.dataset.batches, { told: tellLease, busy: () => outbox.size > 0 });
+const next = new NextBatch(form.dataset.next, leases);
+const seen = new Seen(tell);
+const grid = new Grid({ told: tell, plain: toggle });
+const viewer = new Viewer(grid);
+const classes = new ClassPicker({ text, choose: fix, leave: () => grid.focus() });
+
+// ---- the batch on the screen
+
+function adopt(found) {
+  const before = batch;
+  batch = found;
+  const box = batch.querySelector(".review-grid");
+  const { lease, until, group, number } = batch.dataset;
+  if (before?.dataset.group !== group) { done = 0; all = Number(number); }
+  else if (!group) all += Number(number); // more of a queue, whose whole length nobody counted
+  makeListbox(box);
+  grid.show(box);
+  leases.hold(lease, until);
+  document.getElementById("returned").value = lease;
+  seen.watch(grid.list(), bar.offsetHeight);
+  classes.without(group);
+  acceptButton.hidden = !("acceptable" in batch.dataset);
+  showGroup(group);
+  grid.moveTo(grid.list()[0], { focus: Boolean(before) && document.activeElement?.id !== "find" });
+}
+
+// A label may not be an option: what holds the tick without scripts becomes a plain element.
+function makeListbox(box) {
+  box.setAttribute("role", "listbox");
+  box.setAttribute("aria-multiselectable", "true");
+  for (const label of box.querySelectorAll("label.pick")) {
+    const cell = document.createElement("div");
+    cell.className = label.className;
+    Object.assign(cell.dataset, label.dataset);
+    label.querySelector("input").remove();
+    cell.append(...label.children);
+    cell.setAttribute("role", "option");
+    cell.setAttribute("aria-selected", "false");
+    cell.tabIndex = -1;
+    label.replaceWith(cell);
+  }
+}
+
+function toggle(cell) {
+  grid.toggle(cell);
+  seen.add(cell);
+}
+
+function tell() {
+  if (!batch) return;
+  const some = grid.selected();
+  const cells = grid.list();
+  const ready = acceptable();
+  const words = some.length ? "AcceptSome" : ready.length && ready.length < cells.length ? "AcceptSeen" : "AcceptAll";
+  acceptButton.querySelector("span").textContent = text(words, { n: ready.length || cells.length });
+  acceptButton.disabled = !ready.length;
+  const parts = [text("Progress", { done, all })];
+  if (some.length) parts.unshift(text("Selected", { n: some.length }));
+  where.textContent = parts.join(" · ");
+  const looked = cells.filter((cell) => seen.has(cell)).length;
+  const handled = batch.querySelectorAll(".pick.gone").length;
+  if (looked + handled >= (cells.length + handled) / 2) next.get().catch(() => {});
+}
+
+function tellLease(lease, until) {
+  if (lease !== batch.dataset.lease) return;
+  const line = document.getElementById("lease");
+  const time = until?.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  if (until) line.textContent = text("Yours", { time });
+  else if (grid.list().length) line.textContent = text("Ended");
+}
+
+async function goOn() {
+  if (grid.list().length) return;
+  say(text("Fetching"));
+  const found = await next.get().catch(() => null);
+  if (grid.list().length) return; // something came back
+  if (!found) { reload(); return; }
+  next.taken();
+  leases.drop(batch.dataset.lease);
+  batch.replaceWith(found);
+  adopt(found);
+  say("");
+}
+
+// Once everything is saved; what is on the screen then stays this member's.
+async function reload(address) {
+  await outbox.empty();
+  leases.reload(address);
+}
+
+// The address and the list of classes say which class is on the screen, so that a reload shows it again.
+function showGroup(key) {
+  if (!key) return;
+  const query = new URLSearchParams(location.search);
+  query.delete("sample");
+  query.set("label", key);
+  history.replaceState(null, "", `?${query}`);
+  document.getElementById("filtered-label").value = key;
+  for (const link of document.querySelectorAll("#groups a")) {
+    if (link.dataset.group === key) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
 
 // ---- deciding
 
-// One request after the other: an undo pressed right after a decision must reach the site after it.
-let line = Promise.resolve();
-
-function inOrder(send) {
-  const answer = line.then(send);
-  line = answer.catch(() => {});
-  return answer;
+function count(n) {
+  done += n;
+  const number = document.querySelector(`#groups [data-group="${batch.dataset.group}"] .count`);
+  if (!number) return;
+  number.dataset.count = Math.max(0, Number(number.dataset.count) - n);
+  number.textContent = Number(number.dataset.count).toLocaleString(document.documentElement.lang);
 }
 
-async function decide(targets, decision, done, extra = {}) {
-  if (!targets.length) { say(text("SelectFirst")); return; }
-  const all = picks();
-  const after = all.slice(all.indexOf(targets.at(-1)) + 1).find((pick) => !targets.includes(pick));
-  const before = all.slice(0, all.indexOf(targets[0])).reverse().find((pick) => !targets.includes(pick));
-  for (const pick of targets) { pick.classList.add("gone"); select(pick, false); }
-  moveTo(after ?? before);
-  sending += 1;
+async function decide(cells, decision, words, extra = {}) {
+  if (!cells.length) { say(text("SelectFirst")); return; }
+  const decisions = cells.map((cell) => ({ sample: Number(cell.dataset.sample), decision, ...extra }));
+  const named = name();
+  said.push(named);
+  for (const cell of cells) cell.setAttribute("aria-selected", "false");
+  grid.leave(cells);
+  for (const cell of cells) cell.classList.add("gone");
+  count(cells.length);
+  tell();
+  const sent = outbox.send(form.dataset.reviews, { batch: named, decisions });
+  goOn();
   try {
-    const decisions = targets.map((pick) => ({ sample: Number(pick.dataset.sample), decision, ...extra }));
-    settle(targets, await inOrder(() => post(form.dataset.reviews, { decisions })), done);
+    const { decided, refused } = await sent;
+    const back = refused.filter((each) => MENDABLE.includes(each.code)).map((each) => String(each.sample));
+    comeBack(cells.filter((cell) => back.includes(cell.dataset.sample)));
+    if (!decided.length) forget(named);
+    say([words(decided.length), ...new Set(refused.map((each) => each.detail))].join(" "));
   } catch (error) {
-    for (const pick of targets) pick.classList.remove("gone");
-    moveTo(targets[0]);
-    say(error instanceof TypeError ? text("Offline") : error.message);
+    comeBack(cells);
+    forget(named);
+    say(error.message);
   }
-  sending -= 1;
-  show();
-  if (!picks().length && !sending) location.reload();
 }
 
-function settle(targets, answer, done) {
-  const refused = new Map(answer.refused.map((each) => [String(each.sample), each.detail]));
-  for (const pick of targets) {
-    if (refused.has(pick.dataset.sample)) pick.classList.remove("gone");
-    else pick.remove();
-  }
-  decided += answer.decided.length;
-  say([done(answer.decided.length), ...new Set(refused.values())].join(" "));
+// Nothing was done under this name, so U is not about it.
+function forget(named) {
+  if (said.includes(named)) said.splice(said.indexOf(named), 1);
 }
 
-const acted = () => { const some = selected(); return some.length ? some : current ? [current] : []; };
+function comeBack(cells) {
+  if (!cells.length) return;
+  // Their batch has left the screen: the page shows them again.
+  if (!batch.contains(cells[0])) { reload(`${form.dataset.page}?sample=${cells[0].dataset.sample}`); return; }
+  for (const cell of cells) cell.classList.remove("gone");
+  count(-cells.length);
+  grid.moveTo(cells[0]);
+}
+
+// What accepting is about: what is selected, or all there is; of it only what has been on the screen.
+function acceptable() {
+  const some = grid.selected();
+  return (some.length ? some : grid.list()).filter((cell) => seen.has(cell));
+}
 
 function accept() {
-  if (!acceptButton) return;
-  const some = selected();
-  decide(some.length ? some : picks(), "accept", (n) => text("Accepted", { n }));
+  if (acceptButton.hidden) return;
+  const cells = acceptable();
+  if (cells.length) decide(cells, "accept", (n) => text("Accepted", { n }));
+  else say(text("LookFirst"));
 }
 
 function fix(button) {
-  const name = button.dataset.name;
-  decide(acted(), "fix", (n) => text("Fixed", { n, name }), { label: Number(button.dataset.fix) });
+  const { name: called, fix: label } = button.dataset;
+  decide(grid.targets(), "fix", (n) => text("Fixed", { n, name: called }), { label: Number(label) });
 }
 
 function skip() {
-  decide(acted(), "skip", (n) => text("Skipped", { n }));
-}
-
-// Enter ends a batch: with nothing selected it accepts all that is shown, and the next one comes.
-function enter() {
-  if (!selected().length) accept();
+  decide(grid.targets(), "skip", (n) => text("Skipped", { n }));
 }
 
 function askWhy() {
-  if (!acted().length) { say(text("SelectFirst")); return; }
+  if (!grid.targets().length) { say(text("SelectFirst")); return; }
   reasonsForm.elements.note.value = "";
   reasons.returnValue = "";
   reasons.showModal();
@@ -153,44 +222,30 @@ function askWhy() {
 function reject() {
   const reason = reasonsForm.elements.reason.value;
   const note = reasonsForm.elements.note.value;
-  decide(acted(), "reject", (n) => text("Rejected", { n }), { reason, note });
+  decide(grid.targets(), "reject", (n) => text("Rejected", { n }), { reason, note });
 }
 
 async function undo() {
+  const named = said.pop();
   try {
-    const answer = await inOrder(() => post(form.dataset.undo, {}));
-    say(text("Undone", { n: answer.reopened }));
-    location.reload();
+    const { samples } = await outbox.send(form.dataset.undo, named ? { batch: named } : {});
+    const cells = samples.map((sample) => batch.querySelector(`[data-sample="${sample}"]`));
+    if (cells.includes(null)) reload(`${form.dataset.page}?sample=${samples[0]}`);
+    else comeBack(cells);
+    say(text("Undone", { n: samples.length }));
   } catch (error) {
-    say(error instanceof TypeError ? text("Offline") : error.message);
+    say(error.message || text("Unreachable"));
   }
 }
 
 // ---- mouse
 
-grid.addEventListener("click", (event) => {
-  const pick = event.target.closest(".pick");
-  if (!pick || pick.classList.contains("gone")) return;
-  event.preventDefault();
-  if (event.shiftKey) selectUpTo(pick);
-  else { select(pick, !isSelected(pick)); anchor = pick; }
-  moveTo(pick);
-  show();
-});
-
 form.addEventListener("submit", (event) => { event.preventDefault(); accept(); });
 document.getElementById("reject").addEventListener("click", askWhy);
 document.getElementById("undo").addEventListener("click", undo);
 document.getElementById("skip").addEventListener("click", skip);
-document.getElementById("whole").addEventListener("click", () => openViewer());
-grid.addEventListener("dblclick", (event) => {
-  const pick = event.target.closest(".pick");
-  if (pick) { moveTo(pick); openViewer(); }
-});
-document.getElementById("fixes").addEventListener("click", (event) => {
-  const button = event.target.closest("[data-fix]");
-  if (button) fix(button);
-});
+document.getElementById("whole").addEventListener("click", () => viewer.open());
+form.addEventListener("dblclick", (event) => { if (event.target.closest(".pick")) viewer.open(); });
 reasonsForm.addEventListener("submit", (event) => {
   const note = reasonsForm.elements.note;
   note.setCustomValidity("");
@@ -199,7 +254,7 @@ reasonsForm.addEventListener("submit", (event) => {
 });
 reasons.addEventListener("close", () => {
   if (reasons.returnValue === "reject") reject();
-  else current?.focus();
+  else grid.focus();
 });
 reasons.addEventListener("keydown", (event) => {
   if (event.target.id === "note" || !/^[1-9]$/.test(event.key)) return;
@@ -209,115 +264,41 @@ reasons.addEventListener("keydown", (event) => {
 
 // ---- keys
 
-const moves = {
-  ArrowRight: () => 1,
-  ArrowLeft: () => -1,
-  ArrowDown: () => perRow(),
-  ArrowUp: () => -perRow(),
-  Home: () => -Infinity,
-  End: () => Infinity,
-};
-
-function step(event) {
-  const all = picks();
-  const at = all.indexOf(current);
-  const to = Math.min(all.length - 1, Math.max(0, at + moves[event.key]()));
-  if (event.shiftKey) { select(all[at], true); select(all[to], true); }
-  else anchor = all[to];
-  moveTo(all[to]);
-}
-
 const commands = {
   a: accept,
   r: askWhy,
   s: skip,
   u: undo,
-  f: () => openViewer(),
+  f: () => viewer.open(),
   g: () => document.getElementById("guidelines")?.showModal(),
+  "/": () => classes.search(),
   "?": () => document.getElementById("keys").showModal(),
 };
 
-// ---- one image in full size
-
-const viewer = document.getElementById("viewer");
-const viewerImage = document.getElementById("viewer-image");
-let zoom = 0;
-
-function view(pick) {
-  if (!pick) return;
-  moveTo(pick, { focus: false });
-  viewerImage.src = pick.dataset.image;
-  viewerImage.alt = pick.querySelector("img").alt;
-  zoomTo(0);
-}
-
-function zoomTo(step) {
-  zoom = Math.min(ZOOMS.length - 1, Math.max(0, step));
-  viewerImage.className = ZOOMS[zoom];
-}
-
-function openViewer() {
-  if (!current) return;
-  view(current);
-  viewer.showModal();
-}
-
-viewer.addEventListener("close", () => current?.focus());
-viewer.addEventListener("keydown", (event) => {
-  const all = picks();
-  const at = all.indexOf(current);
-  const keys = {
-    ArrowRight: () => view(all[at + 1]),
-    ArrowLeft: () => view(all[at - 1]),
-    "+": () => zoomTo(zoom + 1),
-    "=": () => zoomTo(zoom + 1),
-    "-": () => zoomTo(zoom - 1),
-    0: () => zoomTo(0),
-    f: () => viewer.close(),
-  };
-  if (keys[event.key] && (zoom === 0 || !event.key.startsWith("Arrow"))) { event.preventDefault(); keys[event.key](); }
-});
-document.getElementById("viewer-in").addEventListener("click", () => zoomTo(zoom + 1));
-document.getElementById("viewer-out").addEventListener("click", () => zoomTo(zoom - 1));
-
-// ---- the lease: renewed while somebody works here, given back when they leave
-
-const lease = document.getElementById("lease");
-keepLease(lease.dataset.renew, lease.dataset.lease, (until) => {
-  if (until) {
-    const time = until.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    lease.textContent = lease.dataset.textYours.replace("{time}", time);
-  } else if (picks().length) lease.textContent = lease.dataset.textEnded;
-});
-
 document.addEventListener("keydown", (event) => {
-  if (typing(event) || event.altKey || event.metaKey) return;
-  const inGrid = grid.contains(event.target);
-  if (event.ctrlKey) {
-    if (inGrid && event.key === "a") { event.preventDefault(); picks().forEach((pick) => select(pick, true)); show(); }
+  if (!meant(event)) return;
+  const control = onControl(event);
+  if (!(control && event.key === " ") && grid.key(event)) {
+    if (event.key === " ") seen.add(grid.current);
     return;
   }
-  if (inGrid && moves[event.key]) { event.preventDefault(); step(event); show(); return; }
-  if (inGrid && event.key === " ") {
-    event.preventDefault();
-    select(current, !isSelected(current));
-    anchor = current;
-    show();
+  if (event.repeat || !plainKey(event)) return;
+  // Enter ends a batch: with nothing selected it accepts all that was seen, and the next one comes.
+  if (event.key === "Enter") {
+    if (!control && !grid.selected().length) { event.preventDefault(); accept(); }
     return;
   }
-  if (event.key === "Escape") { picks().forEach((pick) => select(pick, false)); show(); return; }
-  if (inGrid && event.key === "Enter") { event.preventDefault(); enter(); return; }
-  if (!shortcuts.checked || event.repeat) return;
+  if (!lettersOn()) return;
   const key = event.key.toLowerCase();
-  const button = [...document.querySelectorAll("[data-fix]")].find((each) => each.dataset.key === key);
-  if (commands[key]) { event.preventDefault(); commands[key](); }
-  else if (key && button) { event.preventDefault(); fix(button); }
+  const button = classes.keyed(key);
+  if (commands[key]) commands[key]();
+  else if (button) fix(button);
+  else return;
+  event.preventDefault();
 });
 
-try {
-  shortcuts.checked = localStorage.getItem("shortcuts") !== "off";
-  shortcuts.addEventListener("change", () => localStorage.setItem("shortcuts", shortcuts.checked ? "on" : "off"));
-} catch { /* a private window forgets, and that is fine */ }
+toDesk(form);
+addEventListener("beforeunload", (event) => { if (outbox.size) event.preventDefault(); });
 
-moveTo(picks()[0], { focus: false });
-show();
+adopt(document.getElementById("batch"));
+if (await outbox.sendLeftovers()) leases.reload();

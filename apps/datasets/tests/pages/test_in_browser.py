@@ -1,56 +1,28 @@
-"""What only a browser can show: sending files, reviewing by keyboard alone, the policy holding."""
+"""What only a browser can show: sending files, the theme; the desks have files of their own."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from django.conf import settings
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from apps.datasets.actions import open_contribution
-from apps.datasets.models import Contribution, Dataset, Receipt, Review, Sample
+from apps.datasets.models import Contribution, Dataset, Receipt
 from apps.datasets.tests.cast import make_image
+from apps.datasets.tests.pages.conftest import Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.fixture
-def quiet_page(page: Page) -> Iterator[Page]:
-    """A page on which no script failed and no policy was broken."""
-    said: list[str] = []
-    page.on(
-        "console", lambda message: said.append(message.text) if message.type == "error" else None
-    )
-    page.on("pageerror", lambda error: said.append(str(error)))
-    yield page
-    assert said == []
-
-
-@pytest.fixture
-def log_in(quiet_page: Page, live_server: Any, browser_of: Any) -> Any:
-    """log_in(member): the page, with that member's session."""
-
-    def as_member(member: Any) -> Page:
-        key = browser_of(member).cookies[settings.SESSION_COOKIE_NAME].value
-        cookie = {"name": settings.SESSION_COOKIE_NAME, "value": key, "url": live_server.url}
-        quiet_page.context.add_cookies([cookie])
-        return quiet_page
-
-    return as_member
-
-
 def test_a_folder_arrives_with_its_names(
-    log_in: Any, live_server: Any, dataset: Dataset, cast: SimpleNamespace, tmp_path: Path
+    visit: Visit, dataset: Dataset, cast: SimpleNamespace, tmp_path: Path
 ) -> None:
     for number in range(4):
         file = tmp_path / "train" / ("cat" if number % 2 else "dog") / f"{number}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(make_image(number))
     opened = open_contribution(dataset, cast.ben, licence="CC-BY-4.0", agreed=True)
-    page = log_in(cast.ben)
-    page.goto(f"{live_server.url}/contributions/{opened.uuid}/")
+    page = visit(cast.ben, f"/contributions/{opened.uuid}/")
 
     page.set_input_files("#choose-folder", tmp_path / "train")
     expect(page.locator("#summary")).to_have_text("4 of 4 files have arrived")
@@ -62,104 +34,8 @@ def test_a_folder_arrives_with_its_names(
     assert Contribution.objects.get().status == "processing"
 
 
-def test_a_batch_is_reviewed_by_keyboard_alone(
-    log_in: Any, live_server: Any, samples: Any, cast: SimpleNamespace
-) -> None:
-    page = log_in(cast.chen)
-    page.goto(f"{live_server.url}/datasets/pets/review/")
-    heading = page.locator("h3").first
-    expect(heading).to_have_text("Is each of these “cat”?")
-    progress, status = page.locator("#where"), page.locator("#status")
-
-    page.locator(".pick").first.focus()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Space")
-    page.keyboard.press("Shift+ArrowRight")
-    expect(progress).to_have_text("2 selected · 0 of 5 decided")
-    page.keyboard.press("2")
-    expect(status).to_have_text("Now “dog” and accepted: 2.")
-    page.keyboard.press("r")
-    page.keyboard.press("3")
-    page.keyboard.press("Enter")
-    expect(status).to_have_text("Rejected: 1.")
-    page.keyboard.press("a")
-    expect(heading).to_have_text("Is each of these “dog”?")
-    page.keyboard.press("a")
-    expect(page.get_by_role("heading", name="Everything is reviewed")).to_be_visible()
-
-    assert Review.objects.filter(decision="fix", label__name="dog").count() == 2
-    assert Review.objects.get(decision="reject").reason == "ambiguous"
-    assert not Sample.objects.filter(status="pending").exists()
-
-
-def test_undo_brings_a_batch_back(
-    log_in: Any, live_server: Any, samples: Any, cast: SimpleNamespace
-) -> None:
-    page = log_in(cast.chen)
-    page.goto(f"{live_server.url}/datasets/pets/review/")
-
-    page.keyboard.press("a")
-    expect(page.locator("h3").first).to_have_text("Is each of these “dog”?")
-    page.keyboard.press("u")
-    expect(page.get_by_role("link", name="cat")).to_be_visible()
-
-    assert Sample.objects.filter(status="pending").count() == 10
-
-
-SLOW_DECISIONS = """
-const real = window.fetch;
-window.fetch = (url, options) => String(url).endsWith("/reviews/")
-  ? new Promise((go) => setTimeout(go, 1000)).then(() => real(url, options))
-  : real(url, options);
-"""
-
-
-def test_an_undo_waits_for_the_decision_before_it(
-    log_in: Any, live_server: Any, samples: list[Sample], cast: SimpleNamespace
-) -> None:
-    """Pressed while the decision is still on its way, it undoes that one and no other."""
-    page = log_in(cast.chen)
-    page.add_init_script(SLOW_DECISIONS)
-    page.goto(f"{live_server.url}/datasets/pets/review/")
-    grid = page.locator(".review-grid [role=option]:not(.gone)")
-    expect(grid).to_have_count(5)
-    grid.first.focus()
-    page.keyboard.press("r")
-    page.keyboard.press("Enter")
-    expect(grid).to_have_count(4)
-    page.keyboard.press("u")
-    expect(grid).to_have_count(5)
-    assert Review.objects.filter(decision="undo").count() == 1
-    assert not Sample.objects.exclude(status="pending").exists()
-
-
-def test_shortcuts_rest_while_typing_and_can_be_switched_off(
-    log_in: Any, live_server: Any, samples: Any, cast: SimpleNamespace
-) -> None:
-    page = log_in(cast.chen)
-    page.goto(f"{live_server.url}/datasets/pets/review/")
-
-    page.locator(".pick").first.focus()
-    page.keyboard.press("r")
-    page.locator("#note").press_sequentially("a rat")
-    page.keyboard.press("Escape")
-    page.keyboard.press("?")
-    page.get_by_label("Letter and digit keys decide").uncheck()
-    page.keyboard.press("Escape")
-    page.keyboard.press("a")
-    page.keyboard.press("1")
-    # A key that decided would have sent its request by the time this one is answered.
-    page.reload()
-
-    expect(page.locator(".pick")).to_have_count(5)
-    assert not Review.objects.exists()
-    page.keyboard.press("?")
-    expect(page.get_by_label("Letter and digit keys decide")).not_to_be_checked()
-
-
-def test_the_theme_is_remembered(log_in: Any, live_server: Any, cast: SimpleNamespace) -> None:
-    page = log_in(cast.ben)
-    page.goto(live_server.url)
+def test_the_theme_is_remembered(visit: Visit, cast: SimpleNamespace) -> None:
+    page = visit(cast.ben, "/")
     page.get_by_role("button", name="Dark").click()
     page.reload()
 
