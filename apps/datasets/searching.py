@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from apps.datasets import seals
+from apps.datasets import blind, seals
 from apps.datasets.models import Dataset, Hold, Sample, Scale, Split
 from apps.errors import invalid
 
@@ -62,6 +62,8 @@ def find_samples(dataset: Dataset, wanted: Mapping[str, str]) -> QuerySet[Sample
             found = found.filter(**{name: wanted[name]})
     if wanted["disputed"]:
         found = found.filter(disputed=True)
+    if wanted["disputed"] or wanted["label"]:
+        found = blind.without_open(found, dataset)
     if wanted["contributor"]:
         found = found.filter(contributor_id=_member(wanted["contributor"]))
     if wanted["q"]:

@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 
 from apps.datasets import actions
 from apps.datasets.api.scope import checked
+from apps.datasets.blind import require_answer
 from apps.datasets.models import Comment, Role, Sample
 from apps.datasets.permissions import require
 
@@ -35,6 +36,7 @@ class Comments(APIView):
     def get(self, request: Request, pk: int) -> Response:
         sample = self._sample(request, pk)
         require(request.user, sample.dataset, Role.CONTRIBUTOR)
+        require_answer(sample, sample.dataset, request.user)
         found = sample.comments.select_related("by")[:NEWEST]
         return Response(CommentSerializer(found, many=True).data)
 

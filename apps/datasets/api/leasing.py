@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.datasets import actions
+from apps.datasets import actions, blind
 from apps.datasets.api.scope import DatasetScoped, checked
 from apps.datasets.models import Role, Sample
 from apps.datasets.permissions import require
@@ -37,9 +37,8 @@ class Batches(DatasetScoped, APIView):
         size = request.query_params.get("size", "60")
         if not size.isdigit() or not 1 <= int(size) <= MOST:
             raise invalid("invalid_filter", f"size: 1 to {MOST}", field="size")
-        queue = to_review(dataset, request.user).select_related(
-            "label", "contributor", "contribution"
-        )
+        queue = blind.with_answered(to_review(dataset, request.user), dataset, request.user)
+        queue = queue.select_related("label", "contributor", "contribution")
         batch = actions.lease_samples(queue, request.user, size=int(size))
         return Response(BatchSerializer(batch, context={"request": request}).data)
 

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.datasets import actions
+from apps.datasets import actions, blind
 from apps.datasets.api.scope import (
     DatasetScoped,
     checked,
@@ -38,6 +38,7 @@ class Reviewable(DatasetScoped, generics.ListAPIView[Sample]):
         found: QuerySet[Sample] = Sample.objects.filter(dataset=dataset).reviewable_by(
             self.request.user
         )
+        found = blind.with_answered(found, dataset, self.request.user)
         return found.select_related("label", "contributor", "contribution")
 
     @extend_schema(request=DecisionsSerializer, responses=ReviewResultSerializer)

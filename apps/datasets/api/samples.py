@@ -8,6 +8,7 @@ from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.datasets import blind
 from apps.datasets.api.scope import (
     READ_ANY,
     DatasetScoped,
@@ -41,4 +42,5 @@ class Samples(DatasetScoped, generics.ListAPIView[Sample]):
         if getattr(self, "swagger_fake_view", False):
             return Sample.objects.none()
         found = find_samples(self.dataset, read_filters(self.request.query_params))
+        found = blind.with_answered(found, self.dataset, self.request.user)
         return found.select_related("label", "contributor", "contribution")

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.datasets import actions, seals
+from apps.datasets import actions, blind, seals
 from apps.datasets.forms import ContributeForm, FilesForm
 from apps.datasets.models import Contribution, Receipt, Role
 from apps.datasets.pages.scope import contribution_of, dataset_of, frame, refuse
@@ -112,7 +112,7 @@ def _receipts(request: HttpRequest, found: Contribution) -> dict[str, Any]:
     more = len(shown) > RECEIPTS_SHOWN
     shown = shown[:RECEIPTS_SHOWN]
     is_closed = seals.closed(found.dataset)
-    for each in shown:
+    for each in blind.covered(shown, found.dataset, request.user, _("hidden")):
         seals.cover(each, is_closed, _("sealed"))
     query = f"?outcome={outcome}"
     return {
@@ -187,8 +187,9 @@ def receipts_csv(request: HttpRequest, uuid: str) -> StreamingHttpResponse:
         raise invalid("invalid_filter", _("There is no such filter."))
     rows = found.receipts.select_related("sample__label")
     rows = rows.filter(outcome=outcome) if outcome else rows
+    shown = blind.covered(rows.iterator(1000), found.dataset, request.user)
     response = StreamingHttpResponse(
-        csv_lines(RECEIPT_COLUMNS, receipt_rows(rows.iterator(1000), seals.closed(found.dataset))),
+        csv_lines(RECEIPT_COLUMNS, receipt_rows(shown, seals.closed(found.dataset))),
         content_type="text/csv; charset=utf-8",
     )
     response["Content-Disposition"] = content_disposition_header(True, f"receipts-{uuid}.csv")

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
-from apps.datasets import actions, seals
+from apps.datasets import actions, blind, seals
 from apps.datasets.actions.holding import HELD, Verdict
 from apps.datasets.lookalikes import resembles
 from apps.datasets.models import Dataset, Hold, Role, Sample
@@ -28,8 +28,10 @@ def lookalikes(request: HttpRequest, slug: str) -> HttpResponse:
         return _decide(request, dataset)
     held = dataset.samples.filter(status=Sample.Status.PENDING, hold__in=HELD)
     after = request.GET.get("after", "0")
-    page = held.filter(pk__gt=number(after)).select_related("label", "contributor")
+    rows = held.filter(pk__gt=number(after)).select_related("label", "contributor")
+    page = blind.with_answered(rows, dataset, request.user)
     shown = seals.mask(page.order_by("pk")[: SHOWN + 1], dataset, _("sealed"))
+    shown = blind.mask(shown, dataset, request.user, _("hidden"))
     more, shown = len(shown) > SHOWN, shown[:SHOWN]
     context = frame(request, dataset, "review") | {
         "pairs": [_pair(request, each) for each in shown],

@@ -10,12 +10,13 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.datasets import actions, blobs, seals
+from apps.datasets import actions, blind, blobs, seals
 from apps.datasets.models import Dataset, Hold, Role, Sample, Scale, Split, Version
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import may
 from apps.datasets.reads import contributors_of, sources_of, versions_with
 from apps.datasets.searching import find_samples, number, read_filters
+from apps.datasets.waits import wait_of
 from apps.state.models import Event
 
 SHOWN = 96
@@ -28,8 +29,10 @@ def samples(request: HttpRequest, slug: str) -> HttpResponse:
     found = find_samples(dataset, wanted)
     if before := request.GET.get("before", ""):
         found = found.filter(pk__lt=number(before))
+    found = blind.with_answered(found, dataset, request.user)
     rows = found.select_related("label").order_by("-pk")[: SHOWN + 1]
     shown = seals.mask(rows, dataset, _("sealed"))
+    shown = blind.mask(shown, dataset, request.user, _("hidden"))
     more, shown = len(shown) > SHOWN, shown[:SHOWN]
     address = f"{reverse('samples', args=[slug])}?{urlencode({name: each for name, each in wanted.items() if each})}"
     context = frame(request, dataset, "samples") | {
@@ -64,19 +67,23 @@ def sample(request: HttpRequest, pk: int) -> HttpResponse:
     inside = versions_with(found)
     own = found.contributor_id == request.user.pk
     # Its file name may hold the class, too.
-    hidden = seals.hides(found)
+    hidden = seals.hides(found) or blind.hides(found, dataset, request.user)
+    unanswered = blind.hides_answers(found, dataset, request.user)
     traceable = not hidden and (own or may(request.user, dataset, Role.REVIEWER))
-    if hidden:
-        seals.mask([found], dataset, _("sealed"))
+    wait = wait_of(found, dataset)
+    seals.mask([found], dataset, _("sealed"))
+    blind.mask([found], dataset, request.user, _("hidden"))
+    silent = hidden or unanswered
     context |= {
         "sample": found,
-        "hidden": hidden,
+        "unanswered": unanswered,
+        "wait": wait,
         "inside": inside,
         "traceable": traceable,
         "receipt": found.receipts.order_by("pk").first() if traceable else None,
-        "annotations": [] if hidden else found.annotations.select_related("label", "by"),
-        "reviews": [] if hidden else found.reviews.select_related("label", "label_before", "by"),
-        "comments": found.comments.select_related("by"),
+        "annotations": [] if silent else found.annotations.select_related("label", "by"),
+        "reviews": [] if silent else found.reviews.select_related("label", "label_before", "by"),
+        "comments": [] if unanswered else found.comments.select_related("by"),
         "events": Event.objects.about(found).select_related("by"),
         "statuses": dict(Sample.Status.choices),
         "withdrawn": found.status == Sample.Status.WITHDRAWN,

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.datasets import seals
+from apps.datasets import blind, seals
 from apps.datasets.models import Contribution, Dataset, Licence, Receipt, Split
 from apps.datasets.reads import outcome_counts
 from apps.datasets.receipts import sentence
@@ -59,11 +59,16 @@ class ReceiptSerializer(serializers.ModelSerializer[Receipt]):
         )
 
     def to_representation(self, instance: Receipt) -> dict[str, Any]:
-        """Its folders may name a class that the dataset keeps sealed."""
+        """Its folders may name a class that is sealed, or that its reviewers must not be told."""
         if instance.sample and instance.sample.split == Split.TEST:
             if not hasattr(self, "_is_closed"):  # receipts of one answer are of one contribution
                 self._is_closed = seals.closed(instance.sample.dataset)
             seals.cover(instance, self._is_closed)
+        if instance.sample and "request" in self.context:  # else it is their own, just sent
+            reader = self.context["request"].user
+            if not hasattr(self, "_dataset"):
+                self._dataset = instance.sample.dataset
+            (instance,) = blind.covered([instance], self._dataset, reader)
         return super().to_representation(instance)
 
     def get_reason(self, receipt: Receipt) -> str:

@@ -4,9 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.datasets import seals
+from apps.datasets import blind, seals
 from apps.datasets.media import media_url
-from apps.datasets.models import Sample, Split
+from apps.datasets.models import Dataset, Sample, Split
 
 
 class SampleSerializer(serializers.ModelSerializer[Sample]):
@@ -35,16 +35,23 @@ class SampleSerializer(serializers.ModelSerializer[Sample]):
         )
 
     def to_representation(self, instance: Sample) -> dict[str, Any]:
-        """Without the class where the dataset keeps it sealed, whichever view answers."""
+        """Without the class where it is sealed or the reader has to be blind, whichever view answers."""
         found = super().to_representation(instance)
-        if instance.split == Split.TEST and self._closed(instance):
+        sealed = instance.split == Split.TEST and self._closed(instance)
+        if sealed or blind.hides(instance, self._dataset(instance), self.context["request"].user):
             found |= {"label": None, "claimed_class": ""}
         return found
 
+    def _dataset(self, sample: Sample) -> Dataset:
+        """Read once for all samples of an answer: they are of one dataset."""
+        if not hasattr(self, "_read"):
+            self._read = sample.dataset
+        return self._read
+
     def _closed(self, sample: Sample) -> bool:
-        """Asked once for all samples of an answer: they are of one dataset."""
+        """Asked once for all samples of an answer."""
         if not hasattr(self, "_is_closed"):
-            self._is_closed = seals.closed(sample.dataset)
+            self._is_closed = seals.closed(self._dataset(sample))
         return self._is_closed
 
     def get_image(self, sample: Sample) -> str:
