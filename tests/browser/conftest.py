@@ -22,6 +22,10 @@ PATIENCE = 60_000
 expect.set_options(timeout=PATIENCE)
 
 
+FEWER = """([group, left]) => document.querySelectorAll(
+    `#batch[data-group='${group}'] .pick:not(.gone)`).length < left"""
+
+
 def words(language: str) -> Callable[..., str]:
     """The site's own words for a message, so that a walk reads the translation it clicks."""
 
@@ -76,6 +80,18 @@ class Person:
     def choose(self, label: str, option: str) -> None:
         pattern = re.compile(f"^{re.escape(self.say(label))}", re.IGNORECASE)
         self.page.get_by_label(pattern).first.select_option(option)
+
+    def accepts_the_class(self) -> None:
+        """At the review desk, by keyboard: what is on the screen, then what moved up, to the end."""
+        batch, ready = self.page.locator("#batch"), self.page.locator("#accept:enabled")
+        group = batch.get_attribute("data-group")
+        here = self.page.locator(f"#batch[data-group='{group}'] .pick:not(.gone)")
+        while left := here.count():
+            ready.wait_for()
+            self.page.keyboard.press("a")
+            # Whatever was not seen long enough by then stays: there are fewer, or it is another class.
+            self.page.wait_for_function(FEWER, arg=[group, left])
+        self.page.wait_for_load_state()
 
     def sees(self, text: str | re.Pattern[str], *, patience: int = PATIENCE) -> None:
         self.page.get_by_text(text).first.wait_for(timeout=patience)
