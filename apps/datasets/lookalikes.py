@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from apps.datasets.grouping import Alike
 from apps.datasets.ingest.lookalike import MAX_DISTANCE, band_keys, distance, probe_keys
-from apps.datasets.models import LookBand, Sample
+from apps.datasets.models import GroupSplit, LookBand, Sample
 
 
 class Look(NamedTuple):
@@ -29,8 +29,8 @@ def splits_of(dataset_id: int, groups: Iterable[str]) -> dict[str, str]:
     named = set(groups)
     if not named:
         return {}
-    rows = Sample.objects.filter(dataset=dataset_id, group__in=named).exclude(split="")
-    return dict(rows.order_by().values_list("group", "split").distinct())
+    rows = GroupSplit.objects.filter(dataset=dataset_id, group__in=named)
+    return dict(rows.values_list("group", "split"))
 
 
 def alike(pdq: str, looks: Iterable[Look], splits: dict[str, str]) -> list[Alike]:

@@ -2,87 +2,61 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 SPLITS = ("train", "validation", "test")
+# (class, split) → samples.
+Counts = Counter[tuple[str, str]]
 
 
-@dataclass(slots=True)
-class Group:
-    """What must stay together: how many samples of each class, and what was declared for them."""
+class Shares(NamedTuple):
+    """Percent of a class's samples; what is left is for training."""
 
-    labels: Counter[str] = field(default_factory=Counter)
-    declared: Set[str] = frozenset()  # shared by the millions of groups that declare nothing
+    validation: int
+    test: int
 
 
-def assign_splits(
-    groups: Mapping[str, Group],
-    taken: Mapping[tuple[str, str], int],
-    *,
-    salt: str,
-    validation_percent: int,
-    test_percent: int,
-) -> dict[str, str]:
-    """A split for each new group.
+def rank(salt: str, key: str) -> str:
+    """By this the groups of a dataset are taken: an order that nobody chose, and that never changes."""
+    return hashlib.sha256(f"{salt}\n{key}".encode()).hexdigest()
 
-    groups: key → Group, none of which has a split yet.
-    taken: (label, split) → samples of earlier groups, which never move.
-    A declared split wins (where a group has several: test before validation before train, so
-    that nothing of the test side is trained on). The others are taken in the order of
-    sha256(salt ‖ key), each to the split its main class lacks most; the result does not depend
-    on the order of `groups`.
+
+def declared_split(declared: Iterable[str]) -> str:
+    """Where a group has several: test before validation before train, so that nothing of the test
+    side is trained on."""
+    return max(declared, key=SPLITS.index)
+
+
+def fill(
+    groups: Iterable[tuple[str, Counter[str]]],
+    totals: Mapping[str, int],
+    taken: Counts,
+    shares: Shares,
+) -> Iterator[tuple[str, str]]:
+    """A split for each new group: the one that its main class lacks most.
+
+    groups: (key, samples of each class) in the order of `rank`, none of which has a split yet.
+    totals: class → samples, those of `groups` and those that have a split together.
+    taken: what has a split already; it never moves.
     """
     counts = Counter(taken)
-    result: dict[str, str] = {}
-    free: list[str] = []
-    for key, group in groups.items():
-        if group.declared:
-            result[key] = max(group.declared, key=SPLITS.index)
-            _count(counts, group, result[key])
-        else:
-            free.append(key)
-    quotas = _quotas(groups.values(), taken, validation_percent, test_percent)
-    for key in sorted(free, key=lambda key: _rank(salt, key)):
-        group = groups[key]
-        label = main_label(group)
-        result[key] = max(SPLITS, key=lambda split: quotas[label][split] - counts[label, split])
-        _count(counts, group, result[key])
-    return result
+    quotas = {label: _quota(total, shares) for label, total in totals.items()}
+    for key, labels in groups:
+        label = main_label(labels)
+        split = max(SPLITS, key=lambda each: quotas[label][each] - counts[label, each])
+        for each, number in labels.items():
+            counts[each, split] += number
+        yield key, split
 
 
-def main_label(group: Group) -> str:
-    """The most frequent class of the group; of several, the first by name."""
-    return min(group.labels, key=lambda label: (-group.labels[label], label))
+def main_label(labels: Mapping[str, int]) -> str:
+    """The most frequent class of a group; of several, the first by name."""
+    return min(labels, key=lambda label: (-labels[label], label))
 
 
-def _rank(salt: str, key: str) -> bytes:
-    return hashlib.sha256(f"{salt}\n{key}".encode()).digest()
-
-
-def _count(counts: Counter[tuple[str, str]], group: Group, split: str) -> None:
-    for label, number in group.labels.items():
-        counts[label, split] += number
-
-
-def _quotas(
-    groups: Iterable[Group],
-    taken: Mapping[tuple[str, str], int],
-    validation_percent: int,
-    test_percent: int,
-) -> dict[str, dict[str, float]]:
-    """Samples wanted per class and split. From three samples on, each split gets at least one."""
-    totals: Counter[str] = Counter()
-    for group in groups:
-        totals.update(group.labels)
-    for (label, _split), number in taken.items():
-        totals[label] += number
-    return {
-        label: _quota(total, validation_percent, test_percent) for label, total in totals.items()
-    }
-
-
-def _quota(total: int, validation_percent: int, test_percent: int) -> dict[str, float]:
-    test = max(1.0, total * test_percent / 100) if total >= 2 else 0.0
-    validation = max(1.0, total * validation_percent / 100) if total >= 3 else 0.0
+def _quota(total: int, shares: Shares) -> dict[str, float]:
+    """Samples wanted in each split. From three samples on, each gets at least one."""
+    test = max(1.0, total * shares.test / 100) if total >= 2 else 0.0
+    validation = max(1.0, total * shares.validation / 100) if total >= 3 else 0.0
     return {"train": total - test - validation, "validation": validation, "test": test}

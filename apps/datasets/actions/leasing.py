@@ -50,7 +50,7 @@ def lease_samples(queue: QuerySet[Sample], by: Any, *, size: int, first: Q | Non
         Sample.objects.filter(_unleased(), pk__in=keys).update(
             leased_to=by, lease=lease, leased_until=_until()
         )
-        won = list(queue.filter(lease=lease))
+        won = list(queue.filter(leased_to=by, lease=lease))
         if won:
             return _renewed(won, by)
     return Batch([])
@@ -120,7 +120,7 @@ def _mine(queue: QuerySet[Sample], by: Any) -> list[Sample]:
     """The newest live batch of this member, as far as it is in the queue (still)."""
     live = queue.filter(leased_to=by, leased_until__gt=Now())
     newest = live.order_by("-leased_until", "lease").values_list("lease", flat=True).first()
-    return list(queue.filter(lease=newest)) if newest else []
+    return list(live.filter(lease=newest)) if newest else []
 
 
 def _renewed(samples: list[Sample], by: Any) -> Batch:

@@ -25,7 +25,7 @@ from apps.datasets.models.sample import (
     Split,
     Tally,
 )
-from apps.datasets.models.version import Export, Version, VersionSpan
+from apps.datasets.models.version import Export, GroupSplit, Version, VersionSpan
 
 __all__ = [
     "Annotation",
@@ -33,6 +33,7 @@ __all__ = [
     "Contribution",
     "Dataset",
     "Export",
+    "GroupSplit",
     "Hold",
     "Invitation",
     "LabelClass",

@@ -3,54 +3,77 @@
 import random
 from collections import Counter
 
+import pytest
+from django.db.models import Value
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.datasets.actions.splitting import Rank
 from apps.datasets.digest import Digest, Row, digest_of
 from apps.datasets.ingest.folders import class_key, clean_name, folder_claims
-from apps.datasets.splits import SPLITS, Group, assign_splits
+from apps.datasets.models import Dataset
+from apps.datasets.splits import SPLITS, Shares, declared_split, fill, rank
 
-OPTIONS = {"salt": "s", "validation_percent": 10, "test_percent": 20}
+SHARES = Shares(validation=10, test=20)
 labels = st.sampled_from(["a", "b", "c"])
 groups = st.dictionaries(
     st.text(min_size=1, max_size=8),
-    st.builds(
-        Group,
-        labels=st.lists(labels, min_size=1, max_size=5).map(Counter),
-        declared=st.frozensets(st.sampled_from(SPLITS), max_size=2).map(set),
-    ),
+    st.lists(labels, min_size=1, max_size=5).map(Counter),
     max_size=40,
 )
 
 
+def shared_out(
+    given_groups: dict[str, Counter[str]], taken: dict[tuple[str, str], int] | None = None
+) -> dict[str, str]:
+    """{group: split} as a freeze finds it: in the order of the groups' rank."""
+    totals: Counter[str] = Counter()
+    for each in given_groups.values():
+        totals.update(each)
+    for (label, _split), number in (taken or {}).items():
+        totals[label] += number
+    ordered = sorted(given_groups.items(), key=lambda each: rank("s", each[0]))
+    return dict(fill(ordered, totals, Counter(taken or {}), SHARES))
+
+
 @given(groups, st.randoms())
 def test_every_group_gets_one_split_whatever_the_order(
-    given_groups: dict[str, Group], shuffle: random.Random
+    given_groups: dict[str, Counter[str]], shuffle: random.Random
 ) -> None:
-    result = assign_splits(given_groups, {}, **OPTIONS)
+    result = shared_out(given_groups)
     assert result.keys() == given_groups.keys()
+    assert set(result.values()) <= set(SPLITS)
     keys = list(given_groups)
     shuffle.shuffle(keys)
-    assert assign_splits({key: given_groups[key] for key in keys}, {}, **OPTIONS) == result
-    for key, group in given_groups.items():
-        if group.declared:
-            assert result[key] in group.declared
+    assert shared_out({key: given_groups[key] for key in keys}) == result
 
 
 @given(st.integers(3, 400))
 def test_quotas_are_met_and_no_split_stays_empty(size: int) -> None:
-    found = assign_splits({str(i): Group(Counter(["a"])) for i in range(size)}, {}, **OPTIONS)
-    counts = Counter(found.values())
+    counts = Counter(shared_out({str(i): Counter(["a"]) for i in range(size)}).values())
     assert set(counts) == set(SPLITS)
     assert abs(counts["test"] - max(1, size * 0.2)) <= 1
     assert abs(counts["validation"] - max(1, size * 0.1)) <= 1
 
 
 def test_what_is_taken_counts() -> None:
-    groups = {str(i): Group(Counter(["a"])) for i in range(100)}
     taken = {("a", "test"): 20, ("a", "train"): 0}
-    found = Counter(assign_splits(groups, taken, **OPTIONS).values())
+    found = Counter(shared_out({str(i): Counter(["a"]) for i in range(100)}, taken).values())
     assert found["test"] == 4
+
+
+@given(st.sets(st.sampled_from(SPLITS), min_size=1))
+def test_of_several_declared_splits_the_test_side_wins(declared: set[str]) -> None:
+    chosen = declared_split(declared)
+    assert chosen in declared
+    assert chosen == "test" or "test" not in declared
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("key", ["a", "病人 17", "", "x\ny", "🐈", "%s", "1" * 80])
+def test_the_database_ranks_groups_as_the_recipe_does(dataset: Dataset, key: str) -> None:
+    found = Dataset.objects.annotate(rank=Rank(Value(f"salt\n{key}"))).get(pk=dataset.pk)
+    assert found.rank == rank("salt", key)
 
 
 rows = st.lists(
