@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 import redis
 from django.conf import settings
+from django.core.cache import caches
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parent
@@ -63,6 +64,12 @@ def django_db_setup(django_db_setup: None) -> None:
         parts = urlsplit(os.environ["DATABASE_URL"])
         name = str(connection.settings_dict["NAME"])
         os.environ["DATABASE_URL"] = urlunsplit(parts._replace(path=f"/{name}"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered_of_the_test_before() -> None:
+    """The next test's members have the same keys."""
+    caches["here"].clear()
 
 
 @pytest.fixture(autouse=True)

@@ -83,7 +83,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "config.middleware.SessionActivity",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "config.middleware.PrivateResponses",
@@ -207,6 +207,9 @@ else:
         }
     }
 
+# This process's own memory: for what may differ between two processes for a moment.
+CACHES["here"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+
 # --- Files ----------------------------------------------------------------------------------
 
 BLOB_DIR = VAR_DIR / "blobs"
@@ -302,7 +305,7 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if BEHIND_TLS else "http"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Potluck"
-USERSESSIONS_TRACK_ACTIVITY = True
+USERSESSIONS_TRACK_ACTIVITY = True  # by config.middleware.SessionActivity
 if EMAIL_URL := env.str("EMAIL_URL", default=""):
     _email = env.email_url_config(EMAIL_URL)
     vars().update(_email)

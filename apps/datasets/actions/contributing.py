@@ -14,7 +14,7 @@ from apps.datasets.actions.withdrawing import ERASE
 from apps.datasets.ingest.folders import clean_name
 from apps.datasets.models import Contribution, Dataset, LabelClass, Licence, Receipt, Role, Sample
 from apps.datasets.permissions import require
-from apps.datasets.storage import require_room
+from apps.datasets.storage import require_room, require_room_for_one
 from apps.errors import RuleError, forbidden, invalid
 from apps.state.actions import move
 from apps.state.doorbell import ring
@@ -123,7 +123,7 @@ def receive_file(
     size: its bytes as announced, to refuse before reading; sha256: what it must hash to, if given.
     """
     require_receiving(contribution, by)
-    require_room(by, size)
+    require_room_for_one(by, size)
     arrived = staging.receive(chunks)
     try:
         if sha256 and sha256 != arrived.sha256:
