@@ -19,6 +19,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.datasets import actions, diffs
 from apps.datasets.actions.building import build_versions
+from apps.datasets.actions.changing import NO_LEASE
 from apps.datasets.bulk import make_dataset
 from apps.datasets.models import Membership, Role, Sample
 from apps.datasets.queues import to_review
@@ -48,8 +49,14 @@ def client_of(member: Any) -> Client:
 # --- pages ------------------------------------------------------------------------------------
 
 
-def pages(dataset: Any) -> dict[str, Callable[[], str]]:
+def pages(dataset: Any, reviewer: Any) -> dict[str, Callable[[], str]]:
     """{name: its address}: what is read all day, page and API."""
+
+    def fresh_batch() -> str:
+        """As many as a class has at a thousand, and handed out anew at each visit."""
+        Sample.objects.filter(leased_to=reviewer).update(**NO_LEASE)
+        return f"{base}/review/?size=24"
+
     base, api = f"/datasets/{dataset.slug}", f"/api/datasets/{dataset.slug}"
     label = dataset.classes.first().pk
     sample = Sample.objects.filter(dataset=dataset, status="approved").order_by("pk")[5].pk
@@ -64,9 +71,12 @@ def pages(dataset: Any) -> dict[str, Callable[[], str]]:
         "api class": f"{api}/samples/?label={label}",
         "sample": f"/samples/{sample}/",
         "overview": f"{base}/",
-        "review": f"{base}/review/?size=24",  # as many as a class has at a thousand
     }
-    return {name: (lambda address=address: address) for name, address in addresses.items()}  # type: ignore[misc]
+    found: dict[str, Callable[[], str]] = {
+        name: (lambda address=address: address)  # type: ignore[misc]
+        for name, address in addresses.items()
+    }
+    return found | {"review": fresh_batch}
 
 
 def server_cpu(postgres: Any) -> float:
@@ -96,7 +106,7 @@ def browse_growth() -> dict[str, Any]:
         began = time.monotonic()
         dataset, _owner, reviewer = make_dataset(f"n{size}", size)
         say(f"{size} samples made in {time.monotonic() - began:.0f} s")
-        stages.append((size, client_of(reviewer), pages(dataset)))
+        stages.append((size, client_of(reviewer), pages(dataset, reviewer)))
     server = postmaster()
     costs: dict[tuple[str, int], list[float]] = {}
     queries: dict[str, set[int]] = {}
@@ -104,14 +114,16 @@ def browse_growth() -> dict[str, Any]:
         for size, client, addresses in stages:  # the first visits warm caches and plans
             for _warm in range(3):
                 assert client.get(addresses[name]()).status_code == 200, name
+            address = addresses[name]()
             with CaptureQueriesContext(connection) as captured:
-                client.get(addresses[name]())
+                client.get(address)
             queries.setdefault(name, set()).add(len(captured))
             costs[name, size] = []
         for _visit in range(VISITS):  # interleaved, so that a busy moment hits all sizes
             for size, client, addresses in stages:
+                address = addresses[name]()
                 before = server_cpu(server)
-                client.get(addresses[name]())
+                client.get(address)
                 costs[name, size].append(server_cpu(server) - before)
     # PostgreSQL's backends report in hundredths of a second: means, not medians.
     middle = {key: statistics.fmean(sorted(each)[: VISITS * 4 // 5]) for key, each in costs.items()}

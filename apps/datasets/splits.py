@@ -31,23 +31,44 @@ def declared_split(declared: Iterable[str]) -> str:
 def fill(
     groups: Iterable[tuple[str, Counter[str]]],
     totals: Mapping[str, int],
+    waiting: Mapping[str, int],
     taken: Counts,
     shares: Shares,
 ) -> Iterator[tuple[str, str]]:
-    """A split for each new group: the one that its main class lacks most.
+    """A split for each new group, chosen for its main class.
 
     groups: (key, samples of each class) in the order of `rank`, none of which has a split yet.
     totals: class → samples, those of `groups` and those that have a split together.
+    waiting: class → how many of `groups` have it.
     taken: what has a split already; it never moves.
+
+    A group goes where it fits and the class lacks the largest part of its share; one that fits nowhere
+    goes where most is lacking. From three groups of a class on (of that class alone), each split gets
+    one, however large they are: a class that a split does not have cannot be released.
     """
-    counts = Counter(taken)
-    quotas = {label: _quota(total, shares) for label, total in totals.items()}
+    counts, left = Counter(taken), Counter(waiting)
     for key, labels in groups:
         label = main_label(labels)
-        split = max(SPLITS, key=lambda each: quotas[label][each] - counts[label, each])
+        have = {each: counts[label, each] for each in SPLITS}
+        # A sample may be approved between counting and reading: then its class counts a little less.
+        quota = _quota(max(totals.get(label, 0), labels[label]), shares)
+        split = _choose(labels[label], have, quota, left[label])
         for each, number in labels.items():
             counts[each, split] += number
+            left[each] -= 1
         yield key, split
+
+
+def _choose(size: int, have: Mapping[str, int], quota: Mapping[str, float], left: int) -> str:
+    """The split for `size` more samples of a class. left: its groups, this one included."""
+    empty = [each for each in ("train", "test", "validation") if not have[each]]
+    if empty and left <= len(empty):
+        return empty[max(left, 1) - 1]
+    lacks = {each: quota[each] - have[each] for each in ("test", "validation", "train")}
+    fitting = [each for each in lacks if lacks[each] >= size]
+    if fitting:
+        return max(fitting, key=lambda each: lacks[each] / quota[each])
+    return max(lacks, key=lambda each: lacks[each])
 
 
 def main_label(labels: Mapping[str, int]) -> str:

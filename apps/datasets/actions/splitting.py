@@ -73,9 +73,11 @@ def _filled(dataset: Dataset) -> Iterator[tuple[str, str]]:
     shares = Shares(dataset.validation_percent, dataset.test_percent)
     samples = freezable(dataset).order_by()
     totals = dict(samples.values_list("label__name").annotate(n=Count("pk")))
+    fresh = samples.filter(split="").values_list("label__name")
+    waiting = dict(fresh.annotate(n=Count("group", distinct=True)))
     split = samples.exclude(split="").values_list("label__name", "split").annotate(n=Count("pk"))
     taken = Counter({(label, each): number for label, each, number in split})
-    return fill(_groups(dataset), totals, taken, shares)
+    return fill(_groups(dataset), totals, waiting, taken, shares)
 
 
 def _groups(dataset: Dataset) -> Iterator[tuple[str, Counter[str]]]:

@@ -168,7 +168,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="sample",
             index=models.Index(
-                condition=models.Q(("leased_to", None), _negated=True),
+                condition=models.Q(("leased_to__isnull", False)),
                 fields=["leased_to"],
                 name="samples_leased",
             ),

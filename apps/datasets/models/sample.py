@@ -177,7 +177,9 @@ class Sample(models.Model):
             models.Index(fields=["dataset", "group"], name="samples_of_group"),
             models.Index(fields=["contribution", "status"], name="samples_of_contribution"),
             models.Index(
-                fields=["leased_to"], condition=~models.Q(leased_to=None), name="samples_leased"
+                fields=["leased_to"],
+                condition=models.Q(leased_to__isnull=False),
+                name="samples_leased",
             ),
             # Erasing asks whether anybody else still uses a blob.
             models.Index(fields=["blob_sha256"], name="samples_by_blob"),

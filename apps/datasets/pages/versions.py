@@ -17,7 +17,7 @@ from apps.datasets.pages.contributing import only_if_changed
 from apps.datasets.pages.samples import address, beyond
 from apps.datasets.pages.scope import dataset_of, frame, refuse
 from apps.datasets.reads import next_freeze
-from apps.datasets.release import TITLES
+from apps.datasets.release import TITLES, finding
 from apps.errors import RuleError
 
 
@@ -60,7 +60,8 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         "table": class_by_split(found),
         "totals": split_totals(found),
         "checks": [
-            check | {"title": TITLES.get(check["check"], check["check"])} for check in found.checks
+            check | {"title": TITLES.get(check["check"], check["check"]), "finding": finding(check)}
+            for check in found.checks
         ],
         "failed_checks": [check for check in found.checks if not check["passed"]],
         "retire_form": RetireForm(),

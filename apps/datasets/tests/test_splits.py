@@ -28,12 +28,14 @@ def shared_out(
 ) -> dict[str, str]:
     """{group: split} as a freeze finds it: in the order of the groups' rank."""
     totals: Counter[str] = Counter()
+    waiting: Counter[str] = Counter()
     for each in given_groups.values():
         totals.update(each)
+        waiting.update(each.keys())
     for (label, _split), number in (taken or {}).items():
         totals[label] += number
     ordered = sorted(given_groups.items(), key=lambda each: rank("s", each[0]))
-    return dict(fill(ordered, totals, Counter(taken or {}), SHARES))
+    return dict(fill(ordered, totals, waiting, Counter(taken or {}), SHARES))
 
 
 @given(groups, st.randoms())
@@ -54,6 +56,32 @@ def test_quotas_are_met_and_no_split_stays_empty(size: int) -> None:
     assert set(counts) == set(SPLITS)
     assert abs(counts["test"] - max(1, size * 0.2)) <= 1
     assert abs(counts["validation"] - max(1, size * 0.1)) <= 1
+
+
+@given(st.lists(st.integers(1, 60), min_size=3, max_size=30))
+def test_three_groups_of_a_class_are_enough_for_every_split(sizes: list[int]) -> None:
+    """However large the groups are, and whatever order chance brings them in."""
+    found = shared_out({str(i): Counter({"a": size}) for i, size in enumerate(sizes)})
+    assert set(found.values()) == set(SPLITS)
+
+
+@given(st.lists(st.integers(1, 3), min_size=40, max_size=200))
+def test_small_groups_keep_the_shares(sizes: list[int]) -> None:
+    found = shared_out({str(i): Counter({"a": size}) for i, size in enumerate(sizes)})
+    counts: Counter[str] = Counter()
+    for key, split in found.items():
+        counts[split] += sizes[int(key)]
+    total = sum(sizes)
+    assert abs(counts["test"] - total * 0.2) <= 3
+    assert abs(counts["validation"] - total * 0.1) <= 3
+
+
+def test_few_groups_train_first_then_test() -> None:
+    assert set(shared_out({"1": Counter({"a": 9})}).values()) == {"train"}
+    assert set(shared_out({str(i): Counter({"a": 9}) for i in (1, 2)}).values()) == {
+        "train",
+        "test",
+    }
 
 
 def test_what_is_taken_counts() -> None:
