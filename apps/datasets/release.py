@@ -64,7 +64,7 @@ def _classes_in_splits(counts: Counts) -> Check:
     splits = ["train", "test"]
     if any(per_split.get("validation") for per_split in counts.values()):
         splits.append("validation")
-    shares = [
+    shares: list[dict[str, Any]] = [
         {"class": label, "split": split, "samples": per_split.get(split, 0)}
         for label, per_split in sorted(counts.items())
         for split in splits
@@ -134,12 +134,11 @@ def _say_classes(facts: dict[str, Any]) -> str:
     smallest = facts["smallest"]
     text = gettext("%(classes)s classes; the fewest are %(samples)s of “%(class)s” in %(split)s.")
     values = smallest | {"classes": facts["classes"], "split": _split(smallest["split"])}
-    return text % values
+    return str(text % values)
 
 
 def _say_withdrawn(facts: dict[str, Any]) -> str:
-    text = gettext("%(samples)s of %(checked)s samples.")
-    return text % facts
+    return str(gettext("%(samples)s of %(checked)s samples.") % facts)
 
 
 def _say_licences(facts: dict[str, Any]) -> str:
