@@ -90,6 +90,7 @@ FIXES = {
     "previews_removed": gettext_lazy("embedded previews removed"),
     "unseen_removed": gettext_lazy("invisible characters removed"),
     "converted": gettext_lazy("colours converted"),
+    "stored_as_png": gettext_lazy("stored as PNG"),
 }
 
 
