@@ -1,6 +1,7 @@
-"""Statements over many rows, none of which comes here: in portions, and INSERT … SELECT."""
+"""Statements over many rows: in portions, as plain values, or made by the database of what it has."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
 from django.db import connections
@@ -23,6 +24,25 @@ def portions(rows: QuerySet[Any]) -> Iterator[list[int]]:
         after = keys[-1]
 
 
+def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Rows of plain values; returns how many. bulk_create would spend ten times as long on small ones."""
+    connection = connections["default"]
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(_column(model, name)) for name in columns)
+    one = f"({', '.join(['%s'] * len(columns))})"
+    source, total = iter(rows), 0
+    with connection.cursor() as cursor:
+        while chunk := list(islice(source, PORTION)):
+            statement = f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES "  # noqa: S608 - names of our own models
+            cursor.execute(statement + ", ".join([one] * len(chunk)), list(chain(*chunk)))
+            total += len(chunk)
+    return total
+
+
+def _column(model: type[Model], name: str) -> str:
+    return str(model._meta.get_field(name).column)  # type: ignore[union-attr]
+
+
 def analyze(model: type[Model]) -> None:
     """Tell the database's planner what a table holds now that many rows came at once."""
     connection = connections["default"]
@@ -37,9 +57,8 @@ def insert_from(model: type[Model], rows: QuerySet[Any], **columns: Any) -> int:
     """
     connection = connections[rows.db]
     quote = connection.ops.quote_name
-    names = [str(model._meta.get_field(name).column) for name in columns]  # type: ignore[union-attr]
     select, values = rows.order_by().values_list(*columns.values()).query.sql_with_params()
-    listed = ", ".join(quote(name) for name in names)
+    listed = ", ".join(quote(_column(model, name)) for name in columns)
     statement = f"INSERT INTO {quote(model._meta.db_table)} ({listed}) {select}"
     with connection.cursor() as cursor:
         cursor.execute(statement, values)

@@ -5,7 +5,7 @@ The database sorts and the rows stream by, so memory does not grow with the data
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import groupby, islice
+from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
@@ -14,10 +14,11 @@ from django.db.models.functions import Concat
 
 from apps.datasets.actions.freezing import freezable
 from apps.datasets.models import Dataset, GroupSplit, Sample
-from apps.datasets.portions import analyze, portions
+from apps.datasets.portions import analyze, insert_rows, portions
 from apps.datasets.splits import Shares, declared_split, fill
 
 CHUNK = 5000
+MANY = 5000  # new rows after which the database's statistics would mislead its planner
 
 
 class Rank(Func):
@@ -53,12 +54,8 @@ def _copy(dataset: Dataset) -> None:
 
 
 def _keep(dataset: Dataset, chosen: Iterable[tuple[str, str]]) -> None:
-    kept = 0
-    rows = (GroupSplit(dataset=dataset, group=group, split=split) for group, split in chosen)
-    while chunk := list(islice(rows, CHUNK)):
-        GroupSplit.objects.bulk_create(chunk)
-        kept += len(chunk)
-    if kept >= CHUNK:
+    rows = ((dataset.pk, group, split) for group, split in chosen)
+    if insert_rows(GroupSplit, ("dataset", "group", "split"), rows) >= MANY:
         analyze(GroupSplit)
 
 
