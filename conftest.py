@@ -18,6 +18,7 @@ from django.core.cache import caches
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parent
+LAN_HOST = "potluck.lan"
 
 pytest_plugins = ["apps.datasets.tests.cast"]
 
@@ -103,6 +104,8 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            # A site in a local network: plain http under a name that is not this machine's own.
+            f"--host-resolver-rules=MAP {LAN_HOST} 127.0.0.1",
         ],
     }
 
