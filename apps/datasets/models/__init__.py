@@ -16,6 +16,7 @@ from apps.datasets.models.dataset import (
 from apps.datasets.models.sample import (
     Annotation,
     Comment,
+    DeclaredGroup,
     Hold,
     LookBand,
     Review,
@@ -32,6 +33,7 @@ __all__ = [
     "Comment",
     "Contribution",
     "Dataset",
+    "DeclaredGroup",
     "Export",
     "GroupSplit",
     "Hold",

@@ -330,6 +330,29 @@ class LookBand(models.Model):
         return f"{self.sample_id}: {self.key}"
 
 
+class DeclaredGroup(models.Model):
+    """Where the samples of a group that a contributor named are now.
+
+    Look-alikes join groups, and then one name is left. Whoever comes later and is declared to be of
+    the same patient must follow the others, whatever their group is called by then.
+    """
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="+", db_index=False)
+    name = models.CharField(max_length=80)
+    group = models.CharField(max_length=80)
+    # Look-alikes are in it that nobody declared to be: its samples cannot simply leave it any more.
+    joined = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["dataset", "name"], name="declared_group_once"),
+        )
+        indexes = (models.Index(fields=["dataset", "group"], name="declared_by_group"),)
+
+    def __str__(self) -> str:
+        return f"{self.name} is in {self.group}"
+
+
 class Tally(models.Model):
     """How many samples of a contribution are in each state: kept by apps.datasets.tallies.
 
