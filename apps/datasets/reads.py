@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 
 from apps.datasets import tallies
@@ -121,10 +122,25 @@ def outcome_counts(contribution: Contribution) -> dict[str, int]:
     return counts | dict(grouped)
 
 
+# A manifest may name a source for each file, so the contributions do not know them all; DISTINCT would
+# read every sample.
+SOURCES = """
+    WITH RECURSIVE named(source) AS (
+        SELECT min(source) FROM datasets_sample WHERE dataset_id = %s AND source > ''
+        UNION ALL
+        SELECT (SELECT min(each.source) FROM datasets_sample AS each
+                WHERE each.dataset_id = %s AND each.source > named.source)
+        FROM named WHERE named.source IS NOT NULL
+    )
+    SELECT source FROM named WHERE source IS NOT NULL LIMIT 200
+"""
+
+
 def sources_of(dataset: Dataset) -> list[str]:
-    """The sources that contributions name, for a filter."""
-    named = dataset.contributions.exclude(source="").order_by("source")
-    return list(named.values_list("source", flat=True).distinct()[:200])
+    """The sources that its samples name, for a filter: one step in the index for each."""
+    with connection.cursor() as cursor:
+        cursor.execute(SOURCES, [dataset.pk, dataset.pk])
+        return [source for (source,) in cursor.fetchall()]
 
 
 def contributors_of(dataset: Dataset) -> list[str]:

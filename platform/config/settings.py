@@ -259,6 +259,8 @@ MAX_ARCHIVE_BYTES = env.int("MAX_ARCHIVE_BYTES", default=2 * 2**30)
 MAX_ARCHIVE_FILES = env.int("MAX_ARCHIVE_FILES", default=50_000)
 MAX_ARCHIVE_UNPACKED_BYTES = env.int("MAX_ARCHIVE_UNPACKED_BYTES", default=8 * 2**30)
 MAX_ARCHIVE_RATIO = env.int("MAX_ARCHIVE_RATIO", default=100)
+MAX_MANIFEST_BYTES = env.int("MAX_MANIFEST_BYTES", default=16 * 2**20)
+MAX_MANIFEST_ROWS = env.int("MAX_MANIFEST_ROWS", default=100_000)
 MAX_TEXT_CHARS = env.int("MAX_TEXT_CHARS", default=20_000)
 MAX_TEXT_ROWS = env.int("MAX_TEXT_ROWS", default=200_000)
 # What one member may store, unless the operator gives them another quota; and how much of the disk

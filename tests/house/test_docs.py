@@ -21,7 +21,9 @@ from apps.datasets.actions.people import INVITATION_DAYS
 from apps.datasets.actions.reviewing import MAX_DECISIONS
 from apps.datasets.actions.shaping import COMMAND_KEYS, add_class
 from apps.datasets.ingest.folders import SPLIT_FOLDERS
+from apps.datasets.ingest.manifest import COLUMNS
 from apps.datasets.manifest import SCHEMA as MANIFEST
+from apps.datasets.manifest_problems import SENTENCES as MANIFEST_PROBLEMS
 from apps.datasets.models import Receipt, Review, Version, contribution
 from apps.datasets.receipts import FIXES, SENTENCES
 from apps.datasets.release import ACCEPTS, TITLES
@@ -163,8 +165,8 @@ def test_health_addresses_are_documented_with_what_they_look_at() -> None:
 
 @pytest.mark.parametrize(
     ("heading", "codes"),
-    [("### Reasons", SENTENCES), ("### Fixes", FIXES)],
-    ids=["reasons", "fixes"],
+    [("### Reasons", SENTENCES), ("### Fixes", FIXES), ("### Problems", MANIFEST_PROBLEMS)],
+    ids=["reasons", "fixes", "problems"],
 )
 def test_every_receipt_has_a_cure(heading: str, codes: dict[str, Any]) -> None:
     documented = rows(section(guide("contributors"), heading))
@@ -184,6 +186,13 @@ def test_outcomes_of_files_and_codes_of_their_refusals_are_documented() -> None:
 def test_folders_that_name_a_split_are_documented() -> None:
     documented = rows(section(guide("contributors"), "## Folders name class and split"))
     assert {folder: cells[0] for folder, cells in documented.items()} == SPLIT_FOLDERS
+
+
+def test_columns_of_a_contributions_manifest_are_documented() -> None:
+    documented = rows(section(guide("contributors"), "## Manifest").partition("### ")[0])
+    for name, (first, *others) in COLUMNS.items():
+        assert name == first
+        assert re.findall(r"`(\w+)`", documented[name][0]) == others
 
 
 def test_the_table_of_licences_is_that_of_the_release_check() -> None:
@@ -410,6 +419,9 @@ def test_limits_in_the_guide_for_contributors_are_the_defaults() -> None:
     )
     assert f"{settings.MAX_ARCHIVE_UNPACKED_BYTES // 2**30} GiB unpacked" in text
     assert f"at most {settings.MAX_ARCHIVE_RATIO} times" in text
+    manifest = f"{settings.MAX_MANIFEST_BYTES // 2**20} MiB, {settings.MAX_MANIFEST_ROWS:,} rows"
+    assert f"| one manifest | {manifest} |" in text
+    assert manifest.replace(",", " and", 1) in guide("contributors")
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,12 @@ from apps.datasets.actions.freezing import (
 from apps.datasets.actions.holding import release_lookalike
 from apps.datasets.actions.labelling import label_samples, undo_labels
 from apps.datasets.actions.leasing import end_lease, lease_samples, renew_lease
+from apps.datasets.actions.manifesting import (
+    add_to_manifest,
+    check_manifest,
+    drop_manifest,
+    set_manifest,
+)
 from apps.datasets.actions.people import (
     accept_invitation,
     find_invitation,
@@ -52,14 +58,17 @@ __all__ = [
     "accept_invitation",
     "add_claimed_classes",
     "add_class",
+    "add_to_manifest",
     "announce_files",
     "appeal_rejection",
     "approve_version",
     "change_policy",
+    "check_manifest",
     "comment_on",
     "create_dataset",
     "discard_contribution",
     "discard_version",
+    "drop_manifest",
     "end_lease",
     "find_invitation",
     "finish_contribution",
@@ -78,6 +87,7 @@ __all__ = [
     "retire_version",
     "review_samples",
     "revoke_invitation",
+    "set_manifest",
     "set_role",
     "undo_labels",
     "undo_review",

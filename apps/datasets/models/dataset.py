@@ -48,6 +48,15 @@ class Licence(models.TextChoices):
     MIT = "MIT", "MIT License"
     PROPRIETARY = "LicenseRef-Proprietary", "LicenseRef-Proprietary"
 
+    @classmethod
+    def spelled(cls, text: str) -> "Licence | None":
+        """The licence that a file means by its identifier or name, whatever case and spaces."""
+        wanted = "-".join(text.casefold().replace("_", " ").split())
+        for each in cls:
+            if wanted in {each.value.casefold(), "-".join(each.label.casefold().split())}:
+                return each
+        return None
+
 
 class Role(models.TextChoices):
     """Ordered from most to least; each implies the ones after it (see `permissions.py`)."""

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.datasets import actions, seals
 from apps.datasets.forms import ContributeForm, FilesForm
 from apps.datasets.models import Contribution, Receipt, Role
+from apps.datasets.pages.manifests import control
 from apps.datasets.pages.scope import dataset_of, frame, refuse
 from apps.datasets.permissions import contribution_for, require
 from apps.datasets.reads import claimed_classes, outcome_counts
@@ -61,6 +62,7 @@ def contribution(request: HttpRequest, uuid: str) -> HttpResponse:
     found = contribution_for(request.user, uuid)
     context = frame(request, found.dataset, "contribute")
     context |= _progress(found) | _receipts(request, found) | _sent(found)
+    context |= control(request, found)
     context |= {
         "form": FilesForm(),
         "mine": found.member_id == request.user.pk,

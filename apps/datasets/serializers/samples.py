@@ -31,6 +31,9 @@ class SampleSerializer(serializers.ModelSerializer[Sample]):
             "height",
             "split",
             "declared_split",
+            "group",
+            "source",
+            "licence",
             "image",
         )
 

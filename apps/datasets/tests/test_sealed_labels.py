@@ -102,6 +102,8 @@ ADDRESSES = (
     "/datasets/pets/versions/1/images.zip",
     "/contributions/{batch}/",
     "/contributions/{batch}/receipts.csv",
+    "/contributions/{batch}/manifest/",
+    "/contributions/{batch}/manifest.csv",
     "/samples/{hidden}/",
     "/api/datasets/pets/",
     "/api/datasets/pets/samples/",
