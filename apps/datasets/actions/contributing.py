@@ -210,6 +210,7 @@ def discard_contribution(contribution: Contribution, by: Any) -> None:
         raise RuleError("already_reviewed", text, reviewed=decided.count())
     with transaction.atomic():
         move(contribution, Contribution.Status.DISCARDED, by=by)
+        contribution.manifest_rows.all().delete()
         waiting = contribution.samples.filter(status=Sample.Status.PENDING)
         to = Sample.Status.WITHDRAWN
         change_samples(waiting, to=to, by=by, why="contribution discarded", withdrawn_at=Now())

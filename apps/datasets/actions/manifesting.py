@@ -16,7 +16,7 @@ from apps.datasets.actions.matching import stored_rows
 from apps.datasets.actions.redescribing import foresee, redescribe
 from apps.datasets.ingest.manifest import Problem, Read, Row, read_manifest
 from apps.datasets.manifest_problems import sentence
-from apps.datasets.models import Contribution, Dataset, ManifestRow
+from apps.datasets.models import Contribution, ManifestRow
 from apps.errors import RuleError, invalid
 
 BATCH = 2000
@@ -154,8 +154,8 @@ def _read(data: bytes, folder: str = "") -> Read:
 
 def _hold(contribution: Contribution, by: Any) -> None:
     """One change of a manifest at a time. Receipts and samples may come in meanwhile."""
-    held = Contribution.objects.select_for_update(no_key=True).select_related("dataset")
-    require_receiving(held.get(pk=contribution.pk), by)
+    held = Contribution.objects.select_for_update(no_key=True).get(pk=contribution.pk)
+    require_receiving(held, by)
 
 
 def _add(contribution: Contribution, read: Read) -> list[Problem]:
@@ -191,6 +191,3 @@ def _store(contribution: Contribution, rows: Iterable[Row]) -> None:
     ManifestRow.objects.bulk_create(
         (ManifestRow(contribution=contribution, **row._asdict()) for row in rows), BATCH
     )
-    # Ingest holds this lock while it writes samples: what it writes later sees these rows, and what
-    # it wrote before is there for redescribe() to find.
-    Dataset.objects.select_for_update().get(pk=contribution.dataset_id)

@@ -54,7 +54,8 @@ def redescribe(contribution: Contribution, rows: Mapping[str, Row]) -> Counter[s
     last = -1
     while last:
         with transaction.atomic():
-            # As ingest does: one writer at a time gives groups.
+            # Ingest looks for rows and writes samples under this lock: what did not see the rows, which
+            # are stored by now, is written before the lock is ours, and found here.
             Dataset.objects.select_for_update().get(pk=contribution.dataset_id)
             found, last = _portion(contribution, rows, last)
             plan = _plan(contribution, found)

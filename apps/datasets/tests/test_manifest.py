@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import threading
 import time
 import zipfile
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from apps.datasets import actions, staging
+from apps.datasets.actions import taking
 from apps.datasets.actions.ingesting import drain_ingest
 from apps.datasets.actions.manifesting import read_bounded
 from apps.datasets.actions.unpacking import unpack
@@ -465,6 +467,43 @@ def test_replacing_and_removing(batch: Any) -> None:
         "a/1.png": "cat",
         "dog/1.png": "dog",
     }
+
+
+def test_discarding_the_batch_forgets_it(batch: Any) -> None:
+    use(batch, TABLE)
+    actions.discard_contribution(batch, batch.member)
+    assert not ManifestRow.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_is_being_read_meanwhile_gets_its_words_too(
+    batch: Any, monkeypatch: Any
+) -> None:
+    """Ingest has looked for rows and found none, and has not written the sample yet."""
+    looked, used = threading.Event(), threading.Event()
+    write = taking.count_new
+
+    def pause(*args: Any) -> None:
+        looked.set()
+        used.wait(2)  # it has to wait for this transaction, so it is not used before that ends
+        write(*args)
+
+    def ingest() -> None:
+        try:
+            drain_ingest()
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(taking, "count_new", pause)
+    actions.receive_file(batch, batch.member, name="cat/1.png", chunks=[make_image(1)])
+    worker = threading.Thread(target=ingest)
+    worker.start()
+    assert looked.wait(20)
+    use(batch, "file,label,group\n1.png,dog,rex\n")
+    used.set()
+    worker.join(20)
+    assert said_of(batch)["cat/1.png"][:2] == ("dog", "rex")
+    check()
 
 
 # ---- who and when
