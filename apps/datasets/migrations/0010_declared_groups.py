@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('datasets', '0008_receipts_without_claims'),
+        ('datasets', '0009_splits_of_groups'),
     ]
 
     operations = [
