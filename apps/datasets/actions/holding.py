@@ -43,7 +43,9 @@ def release_lookalike(sample: Sample, by: Any, verdict: str) -> None:
         else:
             if verdict == Verdict.TOGETHER:
                 _join_double(sample)
-            won = change_samples([sample], hold=Hold.NONE)
+            # Set apart, it resembles nothing any more.
+            like = None if verdict == Verdict.APART else sample.lookalike_of_id
+            won = change_samples([sample], hold=Hold.NONE, lookalike_of_id=like)
             reason, decision = None, Review.Decision.RELEASE
         if not won:
             raise RuleError("lost_race", _("Somebody else decided about it. Reload the page."))

@@ -92,7 +92,17 @@ def _placed(sample: Sample, found: list[Alike], here: dict[int, Sample]) -> Plac
     if not found:
         return Placed(sample)
     nearest = min(found, key=lambda each: (each.distance, each.sample))
+    if nearest.sample not in here:
+        sample.lookalike_of_id = nearest.sample
     return Placed(sample, here.get(nearest.sample, nearest.sample), nearest.distance)
+
+
+def link_newcomers(placed: Iterable[Placed]) -> None:
+    """Once they are stored: what resembles another newcomer can name it only now."""
+    late = [each for each in placed if each.like and not each.sample.lookalike_of_id]
+    for each in late:
+        each.sample.lookalike_of_id = each.like
+    Sample.objects.bulk_update([each.sample for each in late], ["lookalike_of"])
 
 
 def _merge(

@@ -11,7 +11,7 @@ from django.db.models import Q
 from apps.datasets import blobs, staging
 from apps.datasets.actions.classing import Classes
 from apps.datasets.actions.matching import Rows
-from apps.datasets.actions.placing import Placed, place_newcomers
+from apps.datasets.actions.placing import Placed, link_newcomers, place_newcomers
 from apps.datasets.ingest.folders import Claims, folder_claims
 from apps.datasets.ingest.image import CleanImage, clean_image
 from apps.datasets.ingest.manifest import Row
@@ -84,6 +84,7 @@ def _write(dataset_id: int, taken: list[Taken]) -> None:
         _fill(each, sample, duplicate=twin is not None)
     placed = place_newcomers(dataset_id, [sample for _each, sample in fresh])
     created = Sample.objects.bulk_create(sample for _each, sample in fresh)
+    link_newcomers(placed)
     Annotation.objects.bulk_create(
         Annotation(
             sample=sample,

@@ -42,6 +42,10 @@ class Scale(models.IntegerChoices):
         return cls((longer >= 64) + (longer >= 256) + (longer >= 1024))
 
 
+# A sample that came in resembling another, and is not withdrawn.
+_LOOKALIKE = models.Q(lookalike_of__isnull=False) & ~models.Q(status="withdrawn")
+
+
 class SampleQuerySet(models.QuerySet["Sample"]):
     def visible_to(self, user: Any) -> "SampleQuerySet":
         return self.filter(dataset__in=Dataset.objects.visible_to(user))
@@ -110,6 +114,10 @@ class Sample(models.Model):
     # What must stay on one side of the split: patient, device, scene; by default the cluster of
     # near-duplicates, which for most samples is the sample itself.
     group = models.CharField(max_length=80)
+    # What was there and looked most like it when it came in. Lists of look-alikes have the index.
+    lookalike_of = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
     declared_split = models.CharField(max_length=10, choices=Split.choices, blank=True)
     # Given once, when the group first enters a version; never changed after that.
     split = models.CharField(max_length=10, choices=Split.choices, blank=True)
@@ -174,7 +182,20 @@ class Sample(models.Model):
                 condition=models.Q(disputed=True, status="pending"),
                 name="samples_disputed_queue",
             ),
-            models.Index(fields=["dataset", "group"], name="samples_of_group"),
+            models.Index(fields=["dataset", "group", "id"], name="samples_of_group"),
+            # Look-alikes, newest first; and by group, so that each group is listed once.
+            models.Index(fields=["dataset", "id"], condition=_LOOKALIKE, name="samples_alike"),
+            models.Index(
+                fields=["dataset", "group", "id"],
+                condition=_LOOKALIKE,
+                name="samples_alike_by_group",
+            ),
+            # A contributor reads why theirs were rejected: a few among many.
+            models.Index(
+                fields=["dataset", "contributor", "id"],
+                condition=models.Q(status="rejected"),
+                name="samples_rejected",
+            ),
             models.Index(fields=["contribution", "status"], name="samples_of_contribution"),
             models.Index(
                 fields=["leased_to"],
