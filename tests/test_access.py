@@ -88,6 +88,9 @@ ROUTES: dict[str, tuple[str, str]] = {
     "api_appeal": ("post", "own"),
     "api_lookalike": ("post", "reviewer"),
     "samples": ("get", "contributor"),
+    "contributor": ("get", "contributor"),
+    "api_contributor": ("get", "contributor"),
+    "api_rejected": ("get", "own or reviewer"),
     "sample": ("get", "contributor"),
     "sample_withdraw": ("get", "own or maintainer"),
     "contribution_withdraw": ("get", "own or maintainer"),
@@ -221,6 +224,7 @@ def address(name: str, place: SimpleNamespace, user: Any) -> str:
     arguments = {
         "slug": "pets",
         "number": 1,
+        "username": "ben",
         "uuid": place.job.uuid if "job" in name or "artifact" in name else place.contribution.uuid,
         "token": place.token,
         "token_key": "nothing",

@@ -6,6 +6,7 @@ from django.urls.resolvers import URLPattern
 from apps.datasets.pages import (
     card,
     contributing,
+    contributor,
     diff,
     home,
     labelling,
@@ -61,6 +62,7 @@ urlpatterns: list[URLPattern] = [
     path("samples/<int:pk>/appeal/", reviewing.sample_appeal, name="sample_appeal"),
     path(f"{ONE}review/undo/", reviewing.review_undo, name="review_undo"),
     path(f"{ONE}lookalikes/", lookalikes.lookalikes, name="lookalikes"),
+    path(f"{ONE}contributors/<str:username>/", contributor.contributor, name="contributor"),
     path(f"{ONE}samples/", samples.samples, name="samples"),
     path("samples/<int:pk>/", samples.sample, name="sample"),
     path("samples/<int:pk>/comment/", samples.sample_comment, name="sample_comment"),

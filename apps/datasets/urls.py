@@ -6,6 +6,7 @@ from apps.datasets import downloads
 from apps.datasets.api import (
     commenting,
     contributing,
+    contributors,
     labelling,
     leasing,
     lookalikes,
@@ -20,6 +21,7 @@ from apps.datasets.api import (
 from apps.datasets.page_urls import urlpatterns as pages
 
 API = "api/datasets/<slug:slug>/"
+PERSON = f"{API}contributors/<str:username>/"
 BATCH = "api/contributions/<uuid:uuid>/"
 
 urlpatterns = [
@@ -52,6 +54,8 @@ urlpatterns = [
     path(f"{API}members/", shaping.Members.as_view(), name="api_members"),
     path(f"{API}invitations/", shaping.Invitations.as_view(), name="api_invitations"),
     path(f"{API}contributions/", contributing.Contributions.as_view(), name="api_contributions"),
+    path(PERSON, contributors.OneContributor.as_view(), name="api_contributor"),
+    path(f"{PERSON}rejected/", contributors.Rejected.as_view(), name="api_rejected"),
     path(f"{API}samples/", samples.Samples.as_view(), name="api_samples"),
     path(f"{API}reviews/", reviewing.Reviewable.as_view(), name="api_reviews"),
     path(f"{API}labels/", labelling.Labels.as_view(), name="api_labels"),

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.datasets import actions, seals
+from apps.datasets.contributors import rejected_number
 from apps.datasets.forms import ContributeForm, FilesForm
 from apps.datasets.models import Contribution, Receipt, Role
 from apps.datasets.pages.manifests import control
@@ -50,6 +51,7 @@ def contribute(request: HttpRequest, slug: str) -> HttpResponse:
         "form": form,
         "mine": dataset.contributions.filter(member_id=request.user.pk)[:10],
         "classes": dataset.classes.current(),
+        "rejected": rejected_number(dataset, request.user),
         "room": room_of(request.user),
     }
     return render(request, "datasets/contribute.html", context)

@@ -40,12 +40,12 @@ class SampleSerializer(serializers.ModelSerializer[Sample]):
     def to_representation(self, instance: Sample) -> dict[str, Any]:
         """Without the class where the dataset keeps it sealed, whichever view answers."""
         found = super().to_representation(instance)
-        if instance.split == Split.TEST and self._closed(instance):
-            found |= {"label": None, "claimed_class": ""}
-        return found
+        return found | {"label": None, "claimed_class": ""} if self.hides(instance) else found
 
-    def _closed(self, sample: Sample) -> bool:
-        """Asked once for all samples of an answer: they are of one dataset."""
+    def hides(self, sample: Sample) -> bool:
+        """Whether its class is sealed; asked once for all of an answer: they are of one dataset."""
+        if sample.split != Split.TEST:
+            return False
         if not hasattr(self, "_is_closed"):
             self._is_closed = seals.closed(sample.dataset)
         return self._is_closed

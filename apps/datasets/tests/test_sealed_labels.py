@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from django.core.cache import cache
 from django.urls import reverse
 
 from apps.datasets import actions, blobs, seals
@@ -92,6 +93,8 @@ ADDRESSES = (
     "/datasets/pets/samples/?split=test",
     "/datasets/pets/samples/?label={cat}",
     "/datasets/pets/samples/?disputed=yes",
+    "/datasets/pets/contributors/ben/",
+    "/datasets/pets/contributors/chen/",
     "/datasets/pets/versions/",
     "/datasets/pets/versions/diff/?from=1&to=1",
     "/datasets/pets/versions/1/",
@@ -108,17 +111,22 @@ ADDRESSES = (
     "/api/datasets/pets/",
     "/api/datasets/pets/samples/",
     "/api/datasets/pets/samples/?label={cat}",
+    "/api/datasets/pets/contributors/ben/",
+    "/api/datasets/pets/contributors/ben/rejected/",
+    "/api/datasets/pets/contributors/chen/",
     "/api/datasets/pets/versions/1/",
     "/api/contributions/{batch}/receipts/",
 )
-FRESH_TOKEN = re.compile(rb'("X-CSRFToken": |csrfmiddlewaretoken" value=)"[^"]*"')
+FRESH = re.compile(
+    rb'("X-CSRFToken": |csrfmiddlewaretoken" value=|"counted_at":)"[^"]*"|[Cc]ounted: [^.<]*'
+)
 
 
 def said_by(body: bytes) -> bytes:
     """An answer without what is new in it each time: tokens, and the times in an archive."""
     if body.startswith(b"PK"):
         return repr(sorted(zipfile.ZipFile(io.BytesIO(body)).namelist())).encode()
-    return FRESH_TOKEN.sub(b"", body)
+    return FRESH.sub(b"", body)
 
 
 def test_no_answer_depends_on_a_sealed_label(
@@ -136,6 +144,7 @@ def test_no_answer_depends_on_a_sealed_label(
     addresses = [address.format(**known) for address in ADDRESSES]
 
     def answers() -> dict[tuple[str, str], bytes]:
+        cache.clear()  # what is kept for a while must not be the reason
         found = {}
         for person in (cast.ada, cast.ben, cast.chen):
             client = browser_of(person)

@@ -165,3 +165,20 @@ def test_the_theme_is_remembered(log_in: Any, live_server: Any, cast: SimpleName
 
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
     expect(page.get_by_role("button", name="Light")).to_be_visible()
+
+
+def test_a_line_of_credit_is_copied(
+    log_in: Any, live_server: Any, samples: Any, approve: Any, freeze: Any, cast: SimpleNamespace
+) -> None:
+    approve(samples)
+    version = freeze()
+    page = log_in(cast.ben)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{live_server.url}/datasets/pets/contributors/ben/")
+    button = page.get_by_role("button", name="Copy Version 1")
+    button.click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == (
+        f"ben brought 10 of the 10 samples of Pets, version 1 (CC-BY-4.0, sha256 "
+        f"{version.digest[:12]}): {live_server.url}/datasets/pets/versions/1/"
+    )
