@@ -89,6 +89,7 @@ ROUTES: dict[str, tuple[str, str]] = {
     "api_lookalike": ("post", "reviewer"),
     "samples": ("get", "contributor"),
     "contributor": ("get", "contributor"),
+    "lookalike_groups": ("get", "contributor"),
     "api_contributor": ("get", "contributor"),
     "api_rejected": ("get", "own or reviewer"),
     "sample": ("get", "contributor"),

@@ -62,6 +62,7 @@ urlpatterns: list[URLPattern] = [
     path("samples/<int:pk>/appeal/", reviewing.sample_appeal, name="sample_appeal"),
     path(f"{ONE}review/undo/", reviewing.review_undo, name="review_undo"),
     path(f"{ONE}lookalikes/", lookalikes.lookalikes, name="lookalikes"),
+    path(f"{ONE}lookalikes/groups/", lookalikes.lookalike_groups, name="lookalike_groups"),
     path(f"{ONE}contributors/<str:username>/", contributor.contributor, name="contributor"),
     path(f"{ONE}samples/", samples.samples, name="samples"),
     path("samples/<int:pk>/", samples.sample, name="sample"),

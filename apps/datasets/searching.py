@@ -20,7 +20,7 @@ CHOICES: dict[str, list[str]] = {
     "scale": [str(value) for value in Scale.values],
     "disputed": ["yes"],
 }
-NAMES = ("label", *CHOICES, "source", "contributor", "q")
+NAMES = ("label", *CHOICES, "source", "contributor", "group", "q")
 MAX_WORDS = 120
 
 
@@ -57,7 +57,7 @@ def find_samples(dataset: Dataset, wanted: Mapping[str, str]) -> QuerySet[Sample
     found: QuerySet[Sample] = dataset.samples.all()
     if not wanted["status"]:
         found = found.exclude(status=Sample.Status.WITHDRAWN)
-    for name in ("status", "split", "hold", "scale", "source"):
+    for name in ("status", "split", "hold", "scale", "source", "group"):
         if wanted[name]:
             found = found.filter(**{name: wanted[name]})
     if wanted["disputed"]:

@@ -7,13 +7,16 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from apps.datasets import actions, seals
 from apps.datasets.actions.holding import HELD, Verdict
+from apps.datasets.clusters import MANY, clusters
 from apps.datasets.lookalikes import resembles
 from apps.datasets.models import Dataset, Hold, Role, Sample
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import require
+from apps.datasets.queues import held_queues
 from apps.datasets.searching import number
 
 SHOWN = 12
@@ -37,6 +40,26 @@ def lookalikes(request: HttpRequest, slug: str) -> HttpResponse:
         "next_url": f"?after={shown[-1].pk}" if more else "",
     }
     return render(request, "datasets/lookalikes.html", context)
+
+
+@require_safe
+def lookalike_groups(request: HttpRequest, slug: str) -> HttpResponse:
+    """Groups of look-alikes side by side, for whoever sees the dataset."""
+    dataset = dataset_of(request, slug)
+    before = request.GET.get("before", "")
+    found, more = clusters(dataset, number(before) if before else None)
+    seals.mask((each.sample for one in found for each in one.members), dataset, _("sealed"))
+    context = frame(request, dataset, "samples")
+    context |= {
+        "clusters": found,
+        "many": MANY,
+        "held": held_queues(dataset, request.user).get("alike", 0)
+        if context["can"]["review"]
+        else 0,
+        "first_url": "?" if before else "",
+        "next_url": f"?before={found[-1].newest}" if more else "",
+    }
+    return render(request, "datasets/lookalike_groups.html", context)
 
 
 def _pair(request: HttpRequest, sample: Sample) -> dict[str, Any]:

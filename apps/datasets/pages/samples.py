@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.datasets import actions, blobs, seals
+from apps.datasets.clusters import group_size
 from apps.datasets.models import Dataset, Hold, Role, Sample, Scale, Split, Version
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import may
@@ -74,6 +75,7 @@ def sample(request: HttpRequest, pk: int) -> HttpResponse:
         "inside": inside,
         "traceable": traceable,
         "receipt": found.receipts.order_by("pk").first() if traceable else None,
+        "group_size": group_size(found),
         "annotations": [] if hidden else found.annotations.select_related("label", "by"),
         "reviews": [] if hidden else found.reviews.select_related("label", "label_before", "by"),
         "comments": found.comments.select_related("by"),

@@ -29,6 +29,8 @@ class SampleSerializer(serializers.ModelSerializer[Sample]):
             "media_type",
             "width",
             "height",
+            "group",
+            "lookalike_of",
             "split",
             "declared_split",
             "group",

@@ -93,6 +93,8 @@ ADDRESSES = (
     "/datasets/pets/samples/?split=test",
     "/datasets/pets/samples/?label={cat}",
     "/datasets/pets/samples/?disputed=yes",
+    "/datasets/pets/samples/?group={group}",
+    "/datasets/pets/lookalikes/groups/",
     "/datasets/pets/contributors/ben/",
     "/datasets/pets/contributors/chen/",
     "/datasets/pets/versions/",
@@ -140,6 +142,7 @@ def test_no_answer_depends_on_a_sealed_label(
         "cat": one.label_id,
         "hidden": one.pk,
         "batch": one.contribution.uuid,
+        "group": one.group,
     }
     addresses = [address.format(**known) for address in ADDRESSES]
 
