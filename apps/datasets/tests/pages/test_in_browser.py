@@ -167,6 +167,41 @@ def test_the_theme_is_remembered(log_in: Any, live_server: Any, cast: SimpleName
     expect(page.get_by_role("button", name="Light")).to_be_visible()
 
 
+def test_keys_lead_along_the_filtered_list(
+    log_in: Any, live_server: Any, samples: list[Sample], cast: SimpleNamespace
+) -> None:
+    """J and → to the next of the filter one came from, K and ← back; not while one writes."""
+    cats = [sample.pk for sample in reversed(samples[::2])]
+    page = log_in(cast.ben)
+    page.goto(f"{live_server.url}/datasets/pets/samples/?label={samples[0].label_id}")
+    page.locator(".tile").first.click()
+    heading = page.locator("h2").first
+    expect(heading).to_have_text(f"Image {cats[0]}")
+    page.wait_for_load_state()
+    for key, pk in (
+        ("j", cats[1]),
+        ("ArrowRight", cats[2]),
+        ("k", cats[1]),
+        ("ArrowLeft", cats[0]),
+    ):
+        page.keyboard.press(key)
+        expect(heading).to_have_text(f"Image {pk}")
+        page.wait_for_load_state()
+    page.keyboard.press("k")  # there is none before the first
+    page.locator("#comment-text").press_sequentially("just a joke")
+    expect(page.locator("#comment-text")).to_have_value("just a joke")
+    expect(heading).to_have_text(f"Image {cats[0]}")
+
+    page.get_by_label("keys J, K and arrows lead on").uncheck()
+    page.locator("h2").first.click()
+    page.keyboard.press("j")
+    page.reload()
+    expect(page.get_by_label("keys J, K and arrows lead on")).not_to_be_checked()
+    expect(heading).to_have_text(f"Image {cats[0]}")
+    page.get_by_role("link", name="Back to the filtered list").click()
+    expect(page.locator(".tile")).to_have_count(5)
+
+
 def test_a_line_of_credit_is_copied(
     log_in: Any, live_server: Any, samples: Any, approve: Any, freeze: Any, cast: SimpleNamespace
 ) -> None:
@@ -182,3 +217,26 @@ def test_a_line_of_credit_is_copied(
         f"ben brought 10 of the 10 samples of Pets, version 1 (CC-BY-4.0, sha256 "
         f"{version.digest[:12]}): {live_server.url}/datasets/pets/versions/1/"
     )
+
+
+def test_a_filter_is_taken_off_by_one_press_on_a_phone(
+    log_in: Any, live_server: Any, samples: list[Sample], cast: SimpleNamespace, approve: Any
+) -> None:
+    approve(samples[:4])
+    page = log_in(cast.ben)
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(f"{live_server.url}/datasets/pets/samples/")
+    page.get_by_label("Status").select_option("approved")
+    expect(page.locator(".tile")).to_have_count(4)
+    page.get_by_label("Class").select_option("dog")
+    expect(page.locator(".tile")).to_have_count(2)
+    chips = page.locator(".chips a")
+    expect(chips).to_have_count(3)  # with "Show all"
+    page.get_by_role("link", name="Status approved").click()
+    expect(page.locator(".tile")).to_have_count(5)
+    expect(page.get_by_label("Status")).to_have_value("")
+    expect(page.get_by_label("Class")).to_have_value(str(samples[1].label_id))
+    expect(chips).to_have_count(1)
+    chips.first.click()
+    expect(page.locator(".tile")).to_have_count(10)
+    expect(chips).to_have_count(0)
