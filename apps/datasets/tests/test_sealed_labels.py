@@ -95,6 +95,8 @@ ADDRESSES = (
     "/datasets/pets/samples/?disputed=yes",
     "/datasets/pets/samples/?group={group}",
     "/datasets/pets/lookalikes/groups/",
+    "/datasets/pets/insights/",
+    "/datasets/pets/insights.csv",
     "/datasets/pets/contributors/ben/",
     "/datasets/pets/contributors/chen/",
     "/datasets/pets/versions/",
@@ -114,6 +116,7 @@ ADDRESSES = (
     "/api/datasets/pets/",
     "/api/datasets/pets/samples/",
     "/api/datasets/pets/samples/?label={cat}",
+    "/api/datasets/pets/insights/",
     "/api/datasets/pets/contributors/ben/",
     "/api/datasets/pets/contributors/ben/rejected/",
     "/api/datasets/pets/contributors/chen/",
@@ -127,7 +130,7 @@ FRESH = re.compile(
 
 
 def said_by(body: bytes) -> bytes:
-    """An answer without what is new in it each time: tokens, and the times in an archive."""
+    """An answer without what is new in it each time: tokens, times of counting and in an archive."""
     if body.startswith(b"PK"):
         return repr(sorted(zipfile.ZipFile(io.BytesIO(body)).namelist())).encode()
     return FRESH.sub(b"", body)
