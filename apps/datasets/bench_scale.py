@@ -74,6 +74,9 @@ def pages(dataset: Any, reviewer: Any) -> dict[str, Callable[[], str]]:
         "api class": f"{api}/samples/?label={label}",
         "sample": f"/samples/{sample}/",
         "overview": f"{base}/",
+        "insights": f"{base}/insights/",
+        "look-alikes": f"{base}/lookalikes/groups/",
+        "person": f"{base}/contributors/{dataset.slug}-2/",
     }
     found: dict[str, Callable[[], str]] = {
         name: (lambda address=address: address)  # type: ignore[misc]

@@ -377,7 +377,7 @@ def test_every_address_in_the_recipes_exists() -> None:
     assert len(paths) > 15
     for path in paths:
         one = re.sub(r"\$(batch|job)", "0" * 8 + "-0000" * 3 + "-" + "0" * 12, path)
-        one = one.replace("$number", "1")
+        one = one.replace("$number", "1").replace("$sample", "1")
         try:
             resolve(f"/api/{one}")
         except Resolver404:
