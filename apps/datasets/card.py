@@ -63,7 +63,7 @@ def sections(version: Version) -> list[Section]:
         {"title": _("At a glance"), "rows": _glance(version)},
         {"title": _("Classes and splits"), "table": _balance(version)},
         {"title": _("Where it comes from"), "rows": _origin(version)},
-        {"title": _("Who made it"), "rows": _makers(version)},
+        {"title": _("Who made it"), "rows": _makers(version), "people": bool(version.credits)},
         {"title": _("How it was reviewed"), "rows": _review(version)},
         {"title": _("What was checked"), "rows": _checks(version)},
         _human(_("How to tell the classes apart"), dataset.guidelines, _("No guidelines yet.")),

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from apps.datasets.actions.holding import Verdict
 from apps.datasets.models import Annotation, LabelClass, Review, Sample, SchemaChange
 from apps.state.models import Event
 
@@ -67,6 +68,12 @@ class Entry:
     @property
     def role_name(self) -> str:
         return str(ROLES.get(self.role, self.role))
+
+    @property
+    def said(self) -> str:
+        """The note in words: a verdict about a look-alike is a code."""
+        verdict = self.kind == "decision" and self.note in Verdict.values
+        return str(Verdict(self.note).label) if verdict else self.note
 
     @property
     def reason_name(self) -> str:

@@ -123,6 +123,17 @@ def test_a_change_of_the_classes_is_in_it(dataset: Any, cast: Any, samples: Any)
     assert (last.kind, last.change, last.label) == ("label", change, dog)
 
 
+def test_the_verdict_about_a_look_alike_is_told_in_words(
+    dataset: Any, cast: Any, samples: Any, browser_of: Any
+) -> None:
+    Sample.objects.filter(pk=samples[0].pk).update(hold="lookalike")
+    held = Sample.objects.select_related("dataset").get(pk=samples[0].pk)
+    actions.release_lookalike(held, cast.chen, "apart")
+    page = browser_of(cast.dana).get(reverse("sample", args=[held.pk])).content.decode()
+    assert "and released it" in page
+    assert "“A different picture: keep it apart”" in page
+
+
 def test_each_entry_has_its_permalink_and_folded_ones_lead_there(
     dataset: Any, cast: Any, samples: Any, approve: Any, browser_of: Any
 ) -> None:

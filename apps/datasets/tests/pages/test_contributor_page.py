@@ -225,6 +225,7 @@ def test_queries_do_not_grow(
     [
         ("/datasets/pets/people/", "ben"),
         ("/datasets/pets/versions/1/", "dana"),
+        ("/datasets/pets/versions/1/card/", "dana"),
         ("/datasets/pets/insights/", "dana"),
         ("/samples/{sample}/", "dana"),
         ("/contributions/{batch}/", "chen"),
