@@ -85,6 +85,7 @@ def _inside(dataset: Dataset, member: Any, record: Record) -> dict[str, Any]:
     names = dict(dataset.classes.values_list("pk", "name"))
     shares = record.enough.items()
     return {
+        "counted_at": min(record.at, work.at),
         "agreement_by_class": {names[label]: _share(share) for label, share in shares},
         "rejected_by_reason": record.reasons,
         "decisions": work.decisions,

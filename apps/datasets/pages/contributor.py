@@ -36,18 +36,20 @@ def contributor(request: HttpRequest, slug: str, username: str) -> HttpResponse:
     dataset = dataset_of(request, slug)
     member = get_object_or_404(people_shown(dataset, request.user), username=username)
     inside = may_see_inside(request.user, dataset, member)
-    record = record_of(dataset, member)
+    brought, record = brought_by(dataset, member), record_of(dataset, member)
+    work = work_of(dataset, member) if inside else None
     context = frame(request, dataset, "people") | {
         "member": member,
         "own": member.pk == request.user.pk,
         "inside": inside,
-        "rows": bars(brought_by(dataset, member), record),
-        "record": record,
+        "rows": bars(brought, record),
+        "total": brought.total,
         "agreement": record.agreement,
         "by_class": by_class(dataset, record) if inside else [],
         "enough": ENOUGH,
         "reasons": reasons(record) if inside else [],
-        "work": work_of(dataset, member) if inside else None,
+        "work": work,
+        "counted_at": min(record.at, work.at) if work else record.at,
         "width": WIDTH,
         "batches": _batches(request, dataset, member),
         "credits": _credits(request, dataset, member),
