@@ -251,5 +251,5 @@ def test_those_of_before_are_filled_in_from_their_receipts(
     known = dict(Sample.objects.values_list("pk", "lookalike_of"))
     assert [value for value in known.values() if value]
     Sample.objects.update(lookalike_of=None)
-    import_module("apps.datasets.migrations.0010_fill_lookalike_of").fill(apps, None)
+    import_module("apps.datasets.migrations.0012_fill_lookalike_of").fill(apps, None)
     assert dict(Sample.objects.values_list("pk", "lookalike_of")) == known

@@ -34,6 +34,6 @@ def write(Sample, portion):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("datasets", "0009_remember_what_a_sample_resembles")]
+    dependencies = [("datasets", "0011_remember_what_a_sample_resembles")]
 
     operations = [migrations.RunPython(fill, migrations.RunPython.noop)]

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('datasets', '0008_receipts_without_claims'),
+        ('datasets', '0010_declared_groups'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
