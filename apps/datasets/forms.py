@@ -7,7 +7,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.datasets.actions.shaping import COLOURS, COMMAND_KEYS
+from apps.datasets.actions.naming import COLOURS, COMMAND_KEYS
 from apps.datasets.ingest.folders import MAX_CLASS, class_key
 from apps.datasets.models import Dataset, LabelClass, Licence, Review, Role, TaskKind
 

@@ -59,6 +59,14 @@ def contribution_for(user: Any, uuid: str) -> Contribution:
     return found
 
 
+def another_maintainer(dataset: Dataset, user: Any) -> bool:
+    """Is there somebody else who could decide as a maintainer?"""
+    maintainers = Membership.objects.filter(
+        dataset=dataset, role__in=[Role.OWNER, Role.MAINTAINER], member__is_active=True
+    )
+    return maintainers.exclude(member=user).exists()
+
+
 def abilities(user: Any, dataset: Dataset) -> dict[str, bool]:
     """What a page may offer: {"contribute", "review", "maintain", "own"}."""
     role = role_of(user, dataset)

@@ -40,6 +40,12 @@ from apps.datasets.actions.people import (
     set_role,
 )
 from apps.datasets.actions.policing import change_policy, preview_policy
+from apps.datasets.actions.proposing import (
+    approve_change,
+    decline_change,
+    propose_change,
+    revert_change,
+)
 from apps.datasets.actions.reviewing import ReviewResult, review_samples, undo_review
 from apps.datasets.actions.shaping import (
     add_claimed_classes,
@@ -61,11 +67,13 @@ __all__ = [
     "add_to_manifest",
     "announce_files",
     "appeal_rejection",
+    "approve_change",
     "approve_version",
     "change_policy",
     "check_manifest",
     "comment_on",
     "create_dataset",
+    "decline_change",
     "discard_contribution",
     "discard_version",
     "drop_manifest",
@@ -78,6 +86,7 @@ __all__ = [
     "lease_samples",
     "open_contribution",
     "preview_policy",
+    "propose_change",
     "receive_file",
     "release_lookalike",
     "remove_member",
@@ -85,6 +94,7 @@ __all__ = [
     "reopen_contribution",
     "request_export",
     "retire_version",
+    "revert_change",
     "review_samples",
     "revoke_invitation",
     "set_manifest",

@@ -18,6 +18,7 @@ from apps.datasets.actions.freezing import freezable
 from apps.datasets.actions.splitting import give_splits
 from apps.datasets.diffs import changes_of
 from apps.datasets.digest import Digest
+from apps.datasets.lineage import lineage_of
 from apps.datasets.manifest import ManifestWriter
 from apps.datasets.models import Annotation, Dataset, Sample, Version, VersionSpan
 from apps.datasets.portions import insert_from, portions
@@ -97,7 +98,7 @@ def snapshot(version: Version) -> None:
         # The names as they are now: a class renamed from here on keeps this one in this version.
         version.classes = [
             {"id": label.pk, "name": label.name, "colour": label.colour}
-            for label in dataset.classes.all()
+            for label in dataset.classes.current()
         ]
         Version.objects.filter(pk=version.pk).update(withdrawn=0, classes=version.classes)
         give_splits(dataset)
@@ -189,8 +190,11 @@ def credits_of(version: Version) -> list[dict[str, Any]]:
         role=Annotation.As.UPLOADER,
         label__isnull=False,
     )
+    # Nobody is corrected by a change of the classes.
+    lineage = lineage_of(version.dataset_id)
+    said = said.exclude(lineage.outdated()).annotate(today=lineage.today())
     spans = VersionSpan.objects.of(version).annotate(
-        claimed=Subquery(said.order_by("-pk").values("label")[:1])
+        claimed=Subquery(said.order_by("-pk").values("today")[:1])
     )
     changed = Q(claimed__isnull=False) & ~Q(claimed=F("label"))
     rows = (

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.datasets import staging
 from apps.datasets.actions.changing import change_samples
+from apps.datasets.actions.classing import require_current
 from apps.datasets.actions.withdrawing import ERASE
 from apps.datasets.ingest.folders import clean_name
 from apps.datasets.models import Contribution, Dataset, LabelClass, Licence, Receipt, Role, Sample
@@ -39,6 +40,8 @@ def open_contribution(
     if not agreed:
         text = _("Tick that you may share these files under the licence and the agreement.")
         raise invalid("agreement_required", text, field="agreed")
+    if default_class:
+        require_current(default_class)
     return Contribution.objects.create(
         dataset=dataset,
         member=by,

@@ -11,9 +11,10 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from apps.datasets.actions.changing import NO_LEASE, change_samples
-from apps.datasets.actions.desk import no
+from apps.datasets.actions.desk import no, not_a_class
 from apps.datasets.actions.leasing import end_leases, skip_samples, take_back
-from apps.datasets.actions.settling import mark_disputed, settle_by_votes, votes_on
+from apps.datasets.actions.settling import VOTERS, mark_disputed, settle_by_votes, votes_on
+from apps.datasets.lineage import lineage_of
 from apps.datasets.models import Annotation, Dataset, Hold, LabelClass, Policy, Review, Role, Sample
 from apps.datasets.permissions import require
 from apps.errors import RuleError, invalid
@@ -47,7 +48,8 @@ def to_label(dataset: Dataset, by: Any) -> QuerySet[Sample]:
     )
     if dataset.policy != Policy.CONSENSUS:
         return found.filter(label=None)
-    mine = Annotation.objects.filter(sample=OuterRef("pk"), by=by)
+    mine = Annotation.objects.filter(sample=OuterRef("pk"), by=by, role__in=VOTERS)
+    mine = mine.exclude(lineage_of(dataset).outdated())
     rejected = Review.objects.filter(sample=OuterRef("pk"), by=by, decision=Review.Decision.REJECT)
     return found.exclude(Exists(mine)).exclude(Exists(rejected))
 
@@ -89,7 +91,7 @@ def _refusal(
     if key in elsewhere:
         return no("leased_to_other", _("Somebody else is labelling it right now."))
     if said not in {SKIP, UNSURE} and said not in classes:
-        return no("unknown_class", _("Pick a class."))
+        return not_a_class(found[key].dataset, said)
     return None
 
 
@@ -140,7 +142,8 @@ def undo_labels(dataset: Dataset, by: Any) -> int:
         )
         samples = [each.sample for each in batch]
         open_ones = [each for each in samples if each.status == Sample.Status.PENDING]
-        ours = {each.sample_id: each.label_id for each in batch}
+        lineage = lineage_of(dataset)
+        ours = {each.sample_id: lineage.now(each.label_id, each.at) for each in batch}
         again = [each for each in open_ones if each.label_id and each.label_id == ours[each.pk]]
         if dataset.policy != Policy.CONSENSUS:
             change_samples(again, label_id=None)

@@ -13,6 +13,7 @@ from apps.datasets.actions.changing import change_samples
 from apps.datasets.actions.desk import Decision, Desk, Say, no
 from apps.datasets.actions.leasing import end_leases, skip_samples, take_back
 from apps.datasets.actions.settling import mark_disputed, settle_by_votes, votes_on
+from apps.datasets.lineage import Lineage, lineage_of
 from apps.datasets.models import Annotation, Dataset, Review, Role, Sample
 from apps.datasets.permissions import require
 from apps.errors import RuleError, invalid
@@ -170,9 +171,9 @@ def undo_review(dataset: Dataset, by: Any) -> int:
         batch = list(last_batch(dataset, by).select_related("sample"))
         if not batch:
             raise RuleError("nothing_to_undo", _("There is no decision of yours left to undo."))
-        expected = {Say.ACCEPT: "approved", Say.FIX: "approved", Say.REJECT: "rejected"}
-        open_ones = [row for row in batch if row.sample.status == expected[Say(row.decision)]]
-        for label_before, rows in _by_label_before(open_ones).items():
+        lineage = lineage_of(dataset)
+        open_ones = [row for row in batch if _still_stands(row, lineage)]
+        for label_before, rows in _by_label_before(open_ones, lineage).items():
             samples = [row.sample for row in rows]
             to = Sample.Status.PENDING
             change_samples(samples, to=to, by=by, why="undo", label_id=label_before)
@@ -185,8 +186,17 @@ def undo_review(dataset: Dataset, by: Any) -> int:
     return len(open_ones)
 
 
-def _by_label_before(rows: Iterable[Review]) -> dict[int | None, list[Review]]:
+def _still_stands(row: Review, lineage: Lineage) -> bool:
+    """Is the sample as this decision left it? A split of the class it gave has opened it again."""
+    left = {Say.ACCEPT: "approved", Say.FIX: "approved", Say.REJECT: "rejected"}
+    if row.sample.status != left.get(Say(row.decision)):
+        return False
+    return row.decision == Say.REJECT or lineage.now(row.label_id, row.at) is not None
+
+
+def _by_label_before(rows: Iterable[Review], lineage: Lineage) -> dict[int | None, list[Review]]:
+    """By the class that each had before, as it is called today."""
     grouped: dict[int | None, list[Review]] = {}
     for row in rows:
-        grouped.setdefault(row.label_before_id, []).append(row)
+        grouped.setdefault(lineage.now(row.label_before_id, row.at), []).append(row)
     return grouped

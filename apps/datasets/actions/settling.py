@@ -6,6 +6,7 @@ from typing import Any
 
 from apps.datasets.actions.changing import NO_LEASE, change_samples
 from apps.datasets.consensus import EXPERT, REJECT, SETTLED, UNSURE, Option, Rule, disputed, verdict
+from apps.datasets.lineage import lineage_of
 from apps.datasets.models import Annotation, Dataset, Hold, Policy, Review, Sample
 
 # Who speaks as a person that looked: a model or a change of the classes is no vote.
@@ -18,11 +19,16 @@ def rule_of(dataset: Dataset) -> Rule:
 
 
 def votes_on(keys: Sequence[int]) -> Votes:
-    """{sample: {member: their latest answer}}: labels and rejections, unless undone."""
+    """{sample: {member: their latest answer}}: labels and rejections, unless undone.
+
+    keys: samples of one dataset. A vote for a class that was merged counts for the one it went into;
+    one from before a split counts no more, because nobody knows which part was meant.
+    """
+    lineage = lineage_of(Sample.objects.filter(pk__in=keys[:1]).values("dataset")[:1])
     said: list[tuple[Any, int, int, Option | None]] = []
     labels = Annotation.objects.filter(sample__in=keys, role__in=VOTERS).order_by("pk")
     for sample, by, label, at in labels.values_list("sample", "by", "label", "at"):
-        said.append((at, sample, by, UNSURE if label is None else label))
+        said.append((at, sample, by, UNSURE if label is None else lineage.now(label, at)))
     reviews = Review.objects.filter(sample__in=keys, decision__in=["reject", "undo"]).order_by("pk")
     for sample, by, decision, at in reviews.values_list("sample", "by", "decision", "at"):
         said.append((at, sample, by, REJECT if decision == "reject" else None))

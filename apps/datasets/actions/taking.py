@@ -139,7 +139,8 @@ def _sample(each: Taken, row: Row, classes: Classes) -> Sample:
     """The manifest's row counts before the folders, those before what the contribution says."""
     contribution = each.receipt.contribution
     claimed = row.label or each.claims.label
-    label = classes.named(claimed) if claimed else contribution.default_class
+    chosen = classes.chosen(contribution.default_class, contribution.created_at)
+    label = classes.named(claimed) if claimed else chosen
     return Sample(
         dataset_id=contribution.dataset_id,
         contribution=contribution,

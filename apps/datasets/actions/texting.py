@@ -114,7 +114,8 @@ def _sample(parent: Receipt, each: Read, classes: Classes) -> Sample:
     contribution = parent.contribution
     claims = folder_claims(parent.name)
     claimed = each.entry.label or claims.label
-    label = classes.named(claimed) if claimed else contribution.default_class
+    chosen = classes.chosen(contribution.default_class, contribution.created_at)
+    label = classes.named(claimed) if claimed else chosen
     return Sample(
         dataset_id=contribution.dataset_id,
         contribution=contribution,

@@ -238,7 +238,11 @@ class Annotation(models.Model):
     role = models.CharField(max_length=10, choices=As.choices)
     # The change of the classes that wrote it, where one did.
     change = models.ForeignKey(
-        "datasets.SchemaChange", models.PROTECT, null=True, related_name="annotations"
+        "datasets.SchemaChange",
+        models.PROTECT,
+        null=True,
+        related_name="annotations",
+        db_index=False,  # the partial one below: few annotations have a change
     )
     # Annotations sent together are undone together; an undo writes the earlier label again.
     batch = models.UUIDField(default=uuid.uuid4)
@@ -246,7 +250,15 @@ class Annotation(models.Model):
 
     class Meta:
         ordering = ("pk",)
-        indexes = (models.Index(fields=["by", "-id"], name="annotations_of_member"),)
+        indexes = (
+            models.Index(fields=["by", "-id"], name="annotations_of_member"),
+            # What a change of the classes wrote, in its order: taking it back walks along.
+            models.Index(
+                fields=["change", "id"],
+                condition=~models.Q(change=None),
+                name="annotations_of_change",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.sample_id}: {self.label_id}"

@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.datasets import actions
+from apps.datasets.actions.naming import COLOURS
 from apps.datasets.forms import ClassLooksForm, ClassNameForm, FactsForm, NewDatasetForm
 from apps.datasets.guidelines import to_html
 from apps.datasets.models import Role, Sample, Version
@@ -84,7 +85,7 @@ def classes(request: HttpRequest, slug: str) -> HttpResponse:
     context = frame(request, found, "overview") | {
         "form": form,
         "rows": class_rows(found),
-        "colours": range(actions.shaping.COLOURS),
+        "colours": range(COLOURS),
         "claimed": claimed_classes(Sample.objects.filter(dataset=found)),
     }
     return render(request, "datasets/classes.html", context)
