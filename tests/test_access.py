@@ -15,7 +15,7 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from apps.datasets import actions
 from apps.datasets.media import media_url
-from apps.datasets.models import Membership, Role
+from apps.datasets.models import Membership, Role, SchemaChange
 from apps.datasets.tests.cast import make_image
 from apps.jobs.tests.stage import make_job, make_version
 
@@ -40,6 +40,13 @@ ROUTES: dict[str, tuple[str, str]] = {
     "classes": ("get", "contributor"),
     "classes_claimed": ("post", "maintainer"),
     "class_edit": ("post", "maintainer"),
+    "change_new": ("get", "maintainer"),
+    "changes": ("get", "contributor"),
+    "change": ("get", "contributor"),
+    "change_live": ("get", "contributor"),
+    "change_approve": ("post", "maintainer"),
+    "change_decline": ("post", "maintainer"),
+    "change_revert": ("post", "maintainer"),
     "people": ("get", "contributor"),
     "role_set": ("post", "owner"),
     "member_remove": ("post", "owner"),
@@ -124,6 +131,11 @@ ROUTES: dict[str, tuple[str, str]] = {
     "api_dataset": ("get", "contributor"),
     "api_classes": ("post", "maintainer"),
     "api_claimed_classes": ("post", "maintainer"),
+    "api_changes": ("get", "contributor"),
+    "api_change": ("get", "contributor"),
+    "api_change_approve": ("post", "maintainer"),
+    "api_change_decline": ("post", "maintainer"),
+    "api_change_revert": ("get", "maintainer"),
     "api_members": ("get", "contributor"),
     "api_invitations": ("post", "maintainer"),
     "api_contributions": ("get", "contributor"),
@@ -165,6 +177,7 @@ ROUTES: dict[str, tuple[str, str]] = {
 BODIES: dict[str, dict[str, str]] = {
     "api_classes": {"name": "bird"},
     "api_invitations": {"role": "contributor"},
+    "api_change_decline": {"why": "no"},
     "api_job_reject": {"reason": "no"},
     "job_reject": {"reason": "no"},
     "api_labels": {"labels": "none"},
@@ -220,6 +233,16 @@ def place(dataset: Any, cast: Any, contribute: Any, django_user_model: Any) -> S
         token=token,
         membership=Membership.objects.get(dataset=dataset, member=cast.chen),
         label=dataset.classes.first(),
+        # Proposed by somebody who has left: any maintainer may approve it.
+        change=SchemaChange.objects.create(
+            dataset=dataset,
+            kind="rename",
+            label=dataset.classes.first(),
+            by=cast.dana,
+            old_name="cat",
+            new_name="feline",
+            facts={"added": []},
+        ),
     )
 
 
@@ -235,6 +258,8 @@ def address(name: str, place: SimpleNamespace, user: Any) -> str:
         "token_key": "nothing",
         "role": "weights",
         "upload": "00000000-0000-0000-0000-000000000000",
+        "label": place.label.pk,
+        "change": place.change.pk,
     }
     keys = {
         "sample": place.sample.pk,

@@ -21,6 +21,10 @@ TOLD_AS = {Kind.RENAME: "renamed", Kind.MERGE: "relabelled", Kind.SPLIT: "remove
 WORDS = ("accept", "fix", "reject", "undo")
 
 
+def open_changes(dataset: Dataset) -> QuerySet[SchemaChange]:
+    return dataset.changes.filter(status__in=OPEN).select_related("by").order_by("pk")
+
+
 def describe(change: SchemaChange) -> str:
     """The change in a few words, with the names that the classes had when it was proposed."""
     names = {"old": change.old_name, "new": change.new_name}

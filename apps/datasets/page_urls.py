@@ -5,6 +5,7 @@ from django.urls.resolvers import URLPattern
 
 from apps.datasets.pages import (
     card,
+    changes,
     contributing,
     contributor,
     diff,
@@ -25,6 +26,7 @@ from apps.datasets.pages import (
 ONE = "datasets/<slug:slug>/"
 BATCH = "contributions/<uuid:uuid>/"
 VERSION = f"{ONE}versions/<int:number>/"
+CHANGES = f"{ONE}classes/changes/"
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
@@ -35,6 +37,13 @@ urlpatterns: list[URLPattern] = [
     path(f"{ONE}classes/", shaping.classes, name="classes"),
     path(f"{ONE}classes/claimed/", shaping.classes_claimed, name="classes_claimed"),
     path(f"{ONE}classes/<int:pk>/", shaping.class_edit, name="class_edit"),
+    path(f"{ONE}classes/<int:label>/change/", changes.change_new, name="change_new"),
+    path(CHANGES, changes.changes, name="changes"),
+    path(f"{CHANGES}<int:change>/", changes.change, name="change"),
+    path(f"{CHANGES}<int:change>/live/", changes.change_live, name="change_live"),
+    path(f"{CHANGES}<int:change>/approve/", changes.change_approve, name="change_approve"),
+    path(f"{CHANGES}<int:change>/decline/", changes.change_decline, name="change_decline"),
+    path(f"{CHANGES}<int:change>/revert/", changes.change_revert, name="change_revert"),
     path(f"{ONE}people/", people.people, name="people"),
     path(f"{ONE}people/<int:pk>/role/", people.role_set, name="role_set"),
     path(f"{ONE}people/<int:pk>/remove/", people.member_remove, name="member_remove"),

@@ -30,6 +30,12 @@ class ClassRow:
     name: str
     colour: int | None
     key: str = ""
+    # Names that mean it, too.
+    aliases: list[str] = field(default_factory=list)
+    # No class any more; its samples are on their way.
+    retired: bool = False
+    # The change of the classes that it waits for, where there is one.
+    change: int | None = None
     counts: Counter[str] = field(default_factory=Counter)
     approved_percent: float = 0
     both_percent: float = 0
@@ -44,12 +50,24 @@ class ClassRow:
 
 
 def class_rows(dataset: Dataset) -> list[ClassRow]:
-    """A row for each class in its order, and one for samples without a class where there are any."""
+    """A row for each class in its order, and one for samples without a class where there are any.
+
+    A class that was merged or split has one as long as samples have yet to leave it.
+    """
     counts = tallies.by_class(dataset)
     rows = [
-        ClassRow(each.pk, each.name, each.colour, each.key, counts.get(each.pk, Counter()))
-        for each in dataset.classes.current()
+        ClassRow(
+            each.pk,
+            each.name,
+            each.colour,
+            each.key,
+            aliases=each.aliases,
+            retired=each.retired_at is not None,
+            counts=counts.get(each.pk, Counter()),
+        )
+        for each in dataset.classes.all()
     ]
+    rows = [row for row in rows if not row.retired or row.approved or row.pending]
     if 0 in counts:
         rows.append(ClassRow(None, "", None, counts=counts[0]))
     most = max((row.approved + row.pending for row in rows), default=0) or 1

@@ -161,9 +161,17 @@ def timeline(sample: Sample, *, hidden: bool, before: datetime | None = None) ->
     kept = [row for row in rows if cut is None or row.at >= cut]
     more = len(kept) < len(rows)
     entries = fold(kept)
-    return Timeline(
-        [covered(each) for each in entries] if hidden else entries, cut if more else None
-    )
+    if hidden:
+        entries = [covered(each) for each in entries if not _tells(each)]
+    return Timeline(entries, cut if more else None)
+
+
+def _tells(entry: Entry) -> bool:
+    """Could its very time name a sealed class? That of a change of the classes does, and so does that
+    of a move which no decision led to: it may come from such a change."""
+    if entry.kind == "status":
+        return entry.became != Sample.Status.WITHDRAWN
+    return entry.role == Annotation.As.SCHEMA
 
 
 def covered(entry: Entry) -> Entry:

@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.datasets import downloads
 from apps.datasets.api import (
+    changes,
     commenting,
     contributing,
     contributors,
@@ -25,6 +26,7 @@ from apps.datasets.page_urls import urlpatterns as pages
 API = "api/datasets/<slug:slug>/"
 PERSON = f"{API}contributors/<str:username>/"
 BATCH = "api/contributions/<uuid:uuid>/"
+CHANGE = f"{API}classes/changes/<int:change>/"
 
 urlpatterns = [
     *pages,
@@ -53,6 +55,11 @@ urlpatterns = [
     path(API, shaping.OneDataset.as_view(), name="api_dataset"),
     path(f"{API}classes/", shaping.Classes.as_view(), name="api_classes"),
     path(f"{API}classes/claimed/", shaping.ClaimedClasses.as_view(), name="api_claimed_classes"),
+    path(f"{API}classes/changes/", changes.Changes.as_view(), name="api_changes"),
+    path(CHANGE, changes.OneChange.as_view(), name="api_change"),
+    path(f"{CHANGE}approve/", changes.ApproveChange.as_view(), name="api_change_approve"),
+    path(f"{CHANGE}decline/", changes.DeclineChange.as_view(), name="api_change_decline"),
+    path(f"{CHANGE}revert/", changes.RevertChange.as_view(), name="api_change_revert"),
     path(f"{API}members/", shaping.Members.as_view(), name="api_members"),
     path(f"{API}invitations/", shaping.Invitations.as_view(), name="api_invitations"),
     path(f"{API}contributions/", contributing.Contributions.as_view(), name="api_contributions"),

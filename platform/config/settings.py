@@ -404,6 +404,7 @@ SPECTACULAR_SETTINGS = {
         "ContributionStatusEnum": "apps.datasets.models.contribution.Contribution.Status",
         "SampleStatusEnum": "apps.datasets.models.sample.Sample.Status",
         "VersionStatusEnum": "apps.datasets.models.version.Version.Status",
+        "ChangeStatusEnum": "apps.datasets.models.change.SchemaChange.Status",
         "JobStatusEnum": "apps.jobs.models.TrainingJob.Status",
     },
 }

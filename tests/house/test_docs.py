@@ -16,7 +16,7 @@ from django.core.management import get_commands
 from django.urls import Resolver404, resolve
 
 from apps.datasets import blobs
-from apps.datasets.actions import building
+from apps.datasets.actions import building, relabelling
 from apps.datasets.actions.people import INVITATION_DAYS
 from apps.datasets.actions.reviewing import MAX_DECISIONS
 from apps.datasets.actions.shaping import COMMAND_KEYS, add_class
@@ -377,7 +377,8 @@ def test_every_address_in_the_recipes_exists() -> None:
     assert len(paths) > 15
     for path in paths:
         one = re.sub(r"\$(batch|job)", "0" * 8 + "-0000" * 3 + "-" + "0" * 12, path)
-        one = one.replace("$number", "1").replace("$sample", "1")
+        for name in ("number", "sample", "change"):
+            one = one.replace(f"${name}", "1")
         try:
             resolve(f"/api/{one}")
         except Resolver404:
@@ -441,6 +442,8 @@ def test_limits_in_the_guide_for_contributors_are_the_defaults() -> None:
         ("operators", f"| uploads being read | {contribution.CLAIM_SECONDS} s |"),
         ("operators", f"| a version being built | {building.CLAIM_SECONDS} s,"),
         ("operators", f"builds it anew after {building.CLAIM_SECONDS} s"),
+        ("operators", f"| a change of classes | {relabelling.CLAIM_SECONDS} s,"),
+        ("operators", f"samples that are left after {relabelling.CLAIM_SECONDS} s"),
     ],
 )
 def test_numbers_in_sentences_are_those_of_the_code(name: str, sentence: str) -> None:

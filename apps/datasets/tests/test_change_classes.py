@@ -432,6 +432,16 @@ def test_the_next_version_says_relabelled(
     assert answer["renamed"] == []
 
 
+def test_a_class_that_took_the_name_of_a_merged_one_is_in_the_version_once(
+    change: Any, samples: Any, approve: Any, freeze: Any, named: Any
+) -> None:
+    approve(samples)
+    dog = named("dog")
+    change("merge", named("cat"), into=dog)
+    change("rename", dog, new_name="cat")
+    assert [each["id"] for each in freeze().classes] == [dog.pk]
+
+
 def test_a_merge_is_taken_back_for_what_still_has_the_class(
     dataset: Dataset, cast: Any, change: Any, reviewed: Any, named: Any, contribute: Any, mara: Any
 ) -> None:

@@ -10,8 +10,18 @@ from django.conf import settings
 from playwright.sync_api import Page, expect
 
 from apps.datasets.actions import open_contribution
-from apps.datasets.models import Contribution, Dataset, Receipt, Review, Sample
-from apps.datasets.tests.cast import make_image
+from apps.datasets.actions.relabelling import apply_changes, claim_change
+from apps.datasets.models import (
+    Contribution,
+    Dataset,
+    Membership,
+    Receipt,
+    Review,
+    Role,
+    Sample,
+    SchemaChange,
+)
+from apps.datasets.tests.cast import make_image, make_member
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -240,3 +250,35 @@ def test_a_filter_is_taken_off_by_one_press_on_a_phone(
     chips.first.click()
     expect(page.locator(".tile")).to_have_count(10)
     expect(chips).to_have_count(0)
+
+
+def test_two_maintainers_merge_two_classes(
+    log_in: Any, live_server: Any, dataset: Dataset, samples: Any, cast: SimpleNamespace
+) -> None:
+    """Ada proposes, Mara approves, the page follows the worker, and the samples have the class."""
+    mara = make_member("mara")
+    Membership.objects.create(dataset=dataset, member=mara, role=Role.MAINTAINER)
+    page = log_in(cast.ada)
+    page.goto(f"{live_server.url}/datasets/pets/classes/")
+    page.get_by_role("link", name="Rename, merge, split cat").click()
+    page.get_by_label("The class that it goes into").select_option("dog")
+    page.locator("#id_merge-why").fill("One animal")
+    page.get_by_role("button", name="Propose to merge it").click()
+    expect(page.get_by_text("another maintainer decides")).to_be_visible()
+    address = page.url
+
+    page = log_in(mara)
+    page.goto(address)
+    page.get_by_role("button", name="Approve the change").click()
+    expect(page.get_by_text("It waits for a worker.")).to_be_visible()
+    change = claim_change()
+    assert change is not None
+    expect(page.get_by_text("Moving samples: 0 of 5.")).to_be_visible()
+    SchemaChange.objects.update(claimed_until=None)
+    assert apply_changes() == 1
+    expect(page.get_by_text("It is done: 5 samples were moved.")).to_be_visible()
+
+    page.goto(f"{live_server.url}/datasets/pets/samples/")
+    chips = page.locator(".tiles .class-chip")
+    expect(chips).to_have_count(10)
+    assert set(chips.all_inner_texts()) == {"dog"}
