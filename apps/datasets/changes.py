@@ -1,9 +1,10 @@
 """Changes of the classes as people read them: what one says, what it would touch or give back."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from apps.datasets import tallies
@@ -18,6 +19,7 @@ MOVING = (Status.APPLYING, Status.REVERTING)
 OPEN = (Status.PROPOSED, *MOVING)
 # What each kind is called by the comparison of the next version with the one before.
 TOLD_AS = {Kind.RENAME: "renamed", Kind.MERGE: "relabelled", Kind.SPLIT: "removed"}
+AT_ONCE = 2000
 WORDS = ("accept", "fix", "reject", "undo")
 
 
@@ -86,11 +88,12 @@ class WayBack:
 
 def preview_revert(change: SchemaChange) -> WayBack:
     """Looks at every sample that the change moved: on demand, not on each page."""
-    if change.kind == Kind.RENAME:
-        return WayBack(0, 0)
-    back = to_take_back(change).count()
-    moved = Annotation.objects.filter(change=change, label=change.into)
-    return WayBack(back, moved.values("sample").distinct().count() - back)
+    back = moved = last = 0
+    while keys := moved_after(change, last, AT_ONCE):
+        back += len(to_take_back(change, keys))
+        moved += len(keys)
+        last = keys[-1]
+    return WayBack(back, moved - back)
 
 
 def to_move(change: SchemaChange) -> QuerySet[Sample]:
@@ -99,21 +102,29 @@ def to_move(change: SchemaChange) -> QuerySet[Sample]:
     return found.exclude(status=Sample.Status.WITHDRAWN)
 
 
-def to_take_back(change: SchemaChange) -> QuerySet[Sample]:
-    """What the change moved and nobody has changed since.
+def moved_after(change: SchemaChange, last: int, size: int) -> list[int]:
+    """Samples that the change moved: the first `size` after that one."""
+    wrote = change.annotations.filter(sample__gt=last).order_by("sample")
+    return list(wrote.values_list("sample", flat=True).distinct()[:size])
 
-    Of a merge: samples that (still) have the class it went into. Of a split: samples without a
-    class, about which nobody has said anything since.
+
+def to_take_back(change: SchemaChange, keys: Collection[int]) -> set[int]:
+    """Which of these samples, moved by the change, nobody has changed since.
+
+    Of a merge: those that (still) have the class it went into. Of a split: those without a class,
+    about which nobody has said anything since. Asked for a portion at a time by what each sample's
+    own rows say: one query over all of them would leave the planner to guess right after so many
+    rows were written.
     """
-    wrote = change.annotations.filter(sample=OuterRef("pk"))
-    found = Sample.objects.filter(dataset=change.dataset_id, label=change.into_id)
-    found = found.exclude(status=Sample.Status.WITHDRAWN)
-    found = found.filter(Exists(wrote.filter(label=change.into_id)))
-    found = found.exclude(Exists(wrote.filter(label=change.label_id)))
-    if change.kind == Kind.MERGE:
-        return found
-    since = {"sample": OuterRef("pk"), "at__gt": change.decided_at}
-    labelled = Annotation.objects.filter(**since, role__in=VOTERS)
-    return found.exclude(Exists(labelled)).exclude(
-        Exists(Review.objects.filter(**since, decision__in=WORDS))
-    )
+    found = Sample.objects.filter(pk__in=keys).exclude(status=Sample.Status.WITHDRAWN)
+    have = {pk for pk, label in found.values_list("pk", "label") if label == change.into_id}
+    wrote = change.annotations.filter(sample__in=keys).values_list("sample", "label")
+    back_already = {sample for sample, label in wrote if label == change.label_id}
+    spoken: set[int] = set()
+    if change.kind == Kind.SPLIT:
+        since = {"sample__in": keys, "at__gt": change.decided_at}
+        labelled = Annotation.objects.filter(**since, role__in=VOTERS)
+        reviewed = Review.objects.filter(**since, decision__in=WORDS)
+        for words in (labelled, reviewed):
+            spoken.update(words.values_list("sample", flat=True))
+    return have - back_already - spoken

@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 
 from apps.datasets import tallies
+from apps.datasets.actions.classing import settled
 from apps.datasets.actions.freezing import changed_since_last_freeze
 from apps.datasets.models import (
     Contribution,
@@ -175,6 +176,8 @@ class NextFreeze:
     unclassed: int
     pending: int
     changed: bool
+    # No class is being changed right now.
+    settled: bool = True
 
 
 def next_freeze(dataset: Dataset) -> NextFreeze:
@@ -183,7 +186,7 @@ def next_freeze(dataset: Dataset) -> NextFreeze:
     unclassed = counts.get(0, Counter())["approved"]
     pending = sum(each["pending"] for each in counts.values())
     changed = changed_since_last_freeze(dataset)
-    return NextFreeze(approved - unclassed, unclassed, pending, changed)
+    return NextFreeze(approved - unclassed, unclassed, pending, changed, settled(dataset))
 
 
 def versions_with(sample: Sample) -> list[Version]:

@@ -40,11 +40,16 @@ def require_current(label: LabelClass) -> None:
         raise RuleError("class_retired", became_of(label), field="label")
 
 
-def require_settled(dataset: Dataset) -> None:
-    """Refuse to freeze while samples are on their way from one class to another."""
+def settled(dataset: Dataset) -> bool:
+    """Is no sample on its way from one class to another?"""
     moving = [SchemaChange.Status.APPLYING, SchemaChange.Status.REVERTING]
     at_work = SchemaChange.objects.filter(dataset=dataset, status__in=moving)
-    if at_work.exists() or left_behind().filter(dataset=dataset).exists():
+    return not at_work.exists() and not left_behind().filter(dataset=dataset).exists()
+
+
+def require_settled(dataset: Dataset) -> None:
+    """Refuse to freeze half a change."""
+    if not settled(dataset):
         text = _(
             "The classes are being changed right now, so a version would hold half of it. The page "
             "“Classes” shows how far it is; freeze when it is done."

@@ -12,14 +12,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.datasets import seals
 from apps.datasets.actions.changing import change_samples
 from apps.datasets.actions.naming import adopt_claims, one_at_a_time, require_free
-from apps.datasets.actions.settling import VOTERS, mark_disputed, votes_on
-from apps.datasets.changes import MOVING, Kind, Status, to_move, to_take_back
+from apps.datasets.actions.settling import mark_disputed, votes_on
+from apps.datasets.changes import MOVING, Kind, Status, moved_after, to_move, to_take_back
 from apps.datasets.models import Annotation, Dataset, LabelClass, Sample, SchemaChange
 from apps.datasets.tallies import left_behind
 from apps.errors import RuleError
@@ -77,31 +77,30 @@ def portions(change: SchemaChange) -> Iterator[int]:
     Raises RuleError("claim_lost") when another worker holds it by now.
     """
     last = 0
-    while rows := _next(change, last):
+    while keys := _next(change, last):
         with transaction.atomic():
-            moved = _move(change, [sample for _place, sample in rows])
+            moved = _move(change, keys)
             _count(change, moved)
-        last = rows[-1][0]
+        last = keys[-1]
         yield moved
     yield from _mend_disputes(change)
 
 
-def _next(change: SchemaChange, last: int) -> list[tuple[int, int]]:
-    """(place, sample) of what comes after a place, in the order of the index that finds it: the
-    samples of the class, or what the change wrote about them."""
+def _next(change: SchemaChange, last: int) -> list[int]:
+    """The samples to look at after that one."""
     if change.status == Status.REVERTING:
-        wrote = change.annotations.filter(label=change.into_id, pk__gt=last)
-        return list(wrote.order_by("pk").values_list("pk", "sample")[:PORTION])
+        return moved_after(change, last, PORTION)
     left = to_move(change).filter(pk__gt=last).order_by("pk")
-    return [(key, key) for key in left.values_list("pk", flat=True)[:PORTION]]
+    return list(left.values_list("pk", flat=True)[:PORTION])
 
 
 def _move(change: SchemaChange, keys: list[int]) -> int:
     """One portion: read again under a lock, so that nothing which changed since is overwritten."""
     back = change.status == Status.REVERTING
-    wanted = to_take_back(change) if back else to_move(change)
-    rows = wanted.filter(pk__in=keys).order_by("pk")
-    samples = list(rows.select_for_update(of=("self",)))
+    samples = _locked(Sample.objects.all() if back else to_move(change), keys)
+    if back:
+        wanted = to_take_back(change, keys)
+        samples = [sample for sample in samples if sample.pk in wanted]
     by = change.reverted_by if back else change.decided_by
     label = change.label if back else change.into
     if change.kind == Kind.MERGE:
@@ -112,6 +111,10 @@ def _move(change: SchemaChange, keys: list[int]) -> int:
         _open_again(change, samples)
     _write(change, samples, label, by)
     return len(samples)
+
+
+def _locked(found: QuerySet[Sample], keys: list[int]) -> list[Sample]:
+    return list(found.filter(pk__in=keys).order_by("pk").select_for_update(of=("self",)))
 
 
 def _open_again(change: SchemaChange, samples: list[Sample]) -> None:
@@ -168,17 +171,24 @@ def _mend_disputes(change: SchemaChange) -> Iterator[int]:
 
     Sealed samples keep their mark: its change would tell who had the class.
     """
-    said = Annotation.objects.filter(sample=OuterRef("pk"), label=change.label, role__in=VOTERS)
-    samples = seals.without_hidden(change.dataset.samples.all(), change.dataset)
-    if change.status != Status.REVERTING:  # fewer classes, so fewer disputes
-        samples = samples.filter(disputed=True)
-    samples = samples.filter(Exists(said)).exclude(status=Sample.Status.WITHDRAWN).order_by("pk")
+    open_ones = seals.without_hidden(change.dataset.samples.all(), change.dataset)
     last = 0
-    while portion := list(samples.filter(pk__gt=last)[:PORTION]):
-        mark_disputed(portion, votes_on([sample.pk for sample in portion]))
+    while keys := _disputable(change, last):
+        found = open_ones.filter(pk__in=keys).exclude(status=Sample.Status.WITHDRAWN)
+        mark_disputed(list(found), votes_on(keys))
         _count(change, 0)
-        last = portion[-1].pk
+        last = keys[-1]
         yield 0
+
+
+def _disputable(change: SchemaChange, last: int) -> list[int]:
+    """Samples after that one: with fewer classes, whatever is disputed; with one more, whatever was
+    ever called so."""
+    if change.status != Status.REVERTING:
+        disputed = Sample.objects.filter(dataset=change.dataset, disputed=True, pk__gt=last)
+        return list(disputed.order_by("pk").values_list("pk", flat=True)[:PORTION])
+    said = Annotation.objects.filter(label=change.label, sample__gt=last).order_by("sample")
+    return list(said.values_list("sample", flat=True).distinct()[:PORTION])
 
 
 def _end(change: SchemaChange) -> None:

@@ -252,10 +252,12 @@ class Annotation(models.Model):
         ordering = ("pk",)
         indexes = (
             models.Index(fields=["by", "-id"], name="annotations_of_member"),
-            # What a change of the classes wrote, in its order: taking it back walks along.
+            # Who was ever called so, sample by sample.
+            models.Index(fields=["label", "sample"], name="annotations_of_class"),
+            # What a change of the classes wrote: taking it back walks along, and asks for each.
             models.Index(
-                fields=["change", "id"],
-                condition=~models.Q(change=None),
+                fields=["change", "sample"],
+                condition=models.Q(change__isnull=False),
                 name="annotations_of_change",
             ),
         )

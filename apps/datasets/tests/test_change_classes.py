@@ -1,11 +1,13 @@
 """Renaming, merging and splitting classes: proposed, decided, applied, taken back; nothing is lost."""
 
+import threading
 from collections import Counter
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -852,6 +854,52 @@ def test_no_version_is_frozen_of_half_a_change_and_no_change_begins_in_a_freeze(
     refused("classes_changing", actions.freeze_version, dataset, cast.ada)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_reviewers_go_on_while_a_class_is_merged(
+    dataset: Dataset, cast: Any, contribute: Any, named: Any, small: None
+) -> None:
+    """Four of them call everything a cat, until they are told what to say instead."""
+    files = {f"{['cat', 'dog'][n % 2]}/{n}.png": make_image(n) for n in range(32)}
+    todo = list(contribute(files).samples.order_by("pk").values_list("pk", flat=True))
+    cat, dog = named("cat"), named("dog")
+    reviewers = [make_member(f"r{n}") for n in range(4)]
+    for member in reviewers:
+        Membership.objects.create(dataset=dataset, member=member, role=Role.REVIEWER)
+    change = actions.propose_change(dataset, cast.ada, kind="merge", label=cat, into=dog)
+    start = threading.Barrier(5)
+    codes: set[str] = set()
+
+    def work(member: Any, mine: list[int]) -> None:
+        try:
+            start.wait()
+            for key in mine:
+                for label in (cat, dog):
+                    fix = actions.Decision(key, "fix", label.pk)
+                    refusals = actions.review_samples(dataset, member, [fix]).refused
+                    codes.update(each["code"] for each in refusals)
+        finally:
+            connection.close()
+
+    threads = [
+        threading.Thread(target=work, args=[member, todo[n::4]])
+        for n, member in enumerate(reviewers)
+    ]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    actions.approve_change(change, cast.ada)
+    apply_changes()
+    for thread in threads:
+        thread.join()
+    apply_changes()  # whoever had read the classes a moment before
+    assert codes <= {"class_retired", "already_decided"}
+    assert labels(dataset) == {("approved", "dog"): 32}
+    change.refresh_from_db()
+    assert change.status == "applied"
+    assert change.done == change.annotations.count()
+    check()
+
+
 # ---------------------------------------------------------------------------- any sequence
 
 
@@ -900,7 +948,12 @@ def _do(
     if what == "revert":
         applied = list(dataset.changes.filter(status="applied"))
         if applied:
-            actions.revert_change(applied[a % len(applied)], ada)
+            chosen = applied[a % len(applied)]
+            expected = preview_revert(chosen).back
+            actions.revert_change(chosen, ada)
+            apply_changes()
+            chosen.refresh_from_db()
+            assert chosen.done == expected, "the preview is what happens"
     elif what == "undo":
         actions.undo_review(dataset, cast.chen)
     elif what == "upload":

@@ -66,8 +66,10 @@ def test_from_the_proposal_to_the_way_back(
     live = second.get(f"{address}live/")
     assert second.get(f"{address}live/", headers={"If-None-Match": live["ETag"]}).status_code == 304
     assert "its samples are on their way" in text(second.get(CLASSES))
+    assert "See how far it is" in text(second.get("/datasets/pets/versions/"))
     apply_changes()
     assert "data-done" in text(second.get(f"{address}live/"))
+    assert "See how far it is" not in text(second.get("/datasets/pets/versions/"))
     page = text(second.get(address))
     assert "It is done: 5 samples were moved." in page
     assert "See what taking it back would do" in page
