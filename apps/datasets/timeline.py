@@ -11,7 +11,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from apps.datasets.actions.holding import Verdict
 from apps.datasets.models import Annotation, LabelClass, Review, Sample, SchemaChange
@@ -34,7 +33,6 @@ ROLES = dict(Annotation.As.choices) | {
     "maintainer": _("maintainer"),
     "": "",
 }
-DECISIONS = dict(Review.Decision.choices) | {"decided": pgettext_lazy("review", "decided")}
 KINDS = ("arrived", "label", "decision", "status", "comment")  # in the order of cause and effect
 
 
@@ -162,25 +160,21 @@ def timeline(sample: Sample, *, hidden: bool, before: datetime | None = None) ->
     more = len(kept) < len(rows)
     entries = fold(kept)
     if hidden:
-        entries = [covered(each) for each in entries if not _tells(each)]
+        entries = [covered(each) for each in entries if _tells_nothing(each)]
     return Timeline(entries, cut if more else None)
 
 
-def _tells(entry: Entry) -> bool:
-    """Could its very time name a sealed class? That of a change of the classes does, and so does that
-    of a move which no decision led to: it may come from such a change."""
+def _tells_nothing(entry: Entry) -> bool:
+    """Of a sealed sample even when it was decided, and how often, could name its class: a class that was
+    split was decided twice, one that was merged has a change in its history."""
     if entry.kind == "status":
-        return entry.became != Sample.Status.WITHDRAWN
-    return entry.role == Annotation.As.SCHEMA
+        return entry.became == Sample.Status.WITHDRAWN
+    return entry.kind in {"arrived", "comment"}
 
 
 def covered(entry: Entry) -> Entry:
-    """Without what could tell the class: a fix says that the first label was wrong."""
-    if entry.kind not in {"arrived", "label", "decision"}:
-        return entry
-    decision = "decided" if entry.decision else ""
-    bare = replace(entry, label=None, before=None, change=None, decision=decision)
-    return replace(bare, reason="", note="")
+    """Without the class that it was brought as."""
+    return replace(entry, label=None, folded=[]) if entry.kind == "arrived" else entry
 
 
 def _rows(sample: Sample, before: datetime | None) -> list[Entry]:

@@ -77,7 +77,7 @@ def test_from_the_proposal_to_the_way_back(
     assert "5 samples moved" in text(second.get(f"{CLASSES}changes/"))
 
     history = text(browser_of(cast.ben).get(f"/samples/{samples[0].pk}/"))
-    assert f'<a href="{address}">change of the classes</a>' in history
+    assert f'<a href="{address}">changed the classes (' in history
     assert "no class any more" in history
 
     page = text(second.get(f"{address}?back=1"))
