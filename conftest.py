@@ -14,9 +14,11 @@ import hypothesis
 import pytest
 import redis
 from django.conf import settings
+from django.core.cache import caches
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parent
+LAN_HOST = "potluck.lan"
 
 pytest_plugins = ["apps.datasets.tests.cast"]
 
@@ -66,6 +68,12 @@ def django_db_setup(django_db_setup: None) -> None:
 
 
 @pytest.fixture(autouse=True)
+def nothing_remembered_of_the_test_before() -> None:
+    """The next test's members have the same keys."""
+    caches["here"].clear()
+
+
+@pytest.fixture(autouse=True)
 def no_files_of_the_test_before() -> Iterator[None]:
     """A blob that one test damaged has the same content, and so the same name, in the next."""
     yield
@@ -96,6 +104,8 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            # A site in a local network: plain http under a name that is not this machine's own.
+            f"--host-resolver-rules=MAP {LAN_HOST} 127.0.0.1",
         ],
     }
 

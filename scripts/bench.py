@@ -21,7 +21,13 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = ("training.bench", "apps.datasets.bench", "apps.datasets.bench_scale", "apps.jobs.bench")
+MODULES = (
+    "training.bench",
+    "apps.datasets.bench",
+    "apps.datasets.bench_http",
+    "apps.datasets.bench_scale",
+    "apps.jobs.bench",
+)
 KEYS = {"name", "value", "unit", "target", "met", "rounds", "detail"}
 ROW_SECONDS = 1800
 # Rows with these endings are measured on a throw-away PostgreSQL, the others on SQLite.

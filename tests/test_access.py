@@ -15,7 +15,7 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from apps.datasets import actions
 from apps.datasets.media import media_url
-from apps.datasets.models import Membership, Role
+from apps.datasets.models import Membership, Role, SchemaChange
 from apps.datasets.tests.cast import make_image
 from apps.jobs.tests.stage import make_job, make_version
 
@@ -40,6 +40,13 @@ ROUTES: dict[str, tuple[str, str]] = {
     "classes": ("get", "contributor"),
     "classes_claimed": ("post", "maintainer"),
     "class_edit": ("post", "maintainer"),
+    "change_new": ("get", "maintainer"),
+    "changes": ("get", "contributor"),
+    "change": ("get", "contributor"),
+    "change_live": ("get", "contributor"),
+    "change_approve": ("post", "maintainer"),
+    "change_decline": ("post", "maintainer"),
+    "change_revert": ("post", "maintainer"),
     "people": ("get", "contributor"),
     "role_set": ("post", "owner"),
     "member_remove": ("post", "owner"),
@@ -49,6 +56,10 @@ ROUTES: dict[str, tuple[str, str]] = {
     "contribution": ("get", "own or reviewer"),
     "receipts_csv": ("get", "own or reviewer"),
     "contribution_reopen": ("post", "own"),
+    "contribution_manifest": ("get", "own or reviewer"),
+    "contribution_manifest_drop": ("post", "own"),
+    "manifest_template": ("get", "own or reviewer"),
+    "api_manifest": ("put", "own"),
     "api_missing": ("post", "own"),
     "api_uploads": ("post", "own"),
     "api_upload": ("head", "own"),
@@ -86,6 +97,14 @@ ROUTES: dict[str, tuple[str, str]] = {
     "api_appeal": ("post", "own"),
     "api_lookalike": ("post", "reviewer"),
     "samples": ("get", "contributor"),
+    "insights": ("get", "contributor"),
+    "insights_csv": ("get", "contributor"),
+    "contributor": ("get", "contributor"),
+    "lookalike_groups": ("get", "contributor"),
+    "api_insights": ("get", "contributor"),
+    "api_contributor": ("get", "contributor"),
+    "api_rejected": ("get", "own or reviewer"),
+    "api_history": ("get", "contributor"),
     "sample": ("get", "contributor"),
     "sample_withdraw": ("get", "own or maintainer"),
     "contribution_withdraw": ("get", "own or maintainer"),
@@ -114,6 +133,11 @@ ROUTES: dict[str, tuple[str, str]] = {
     "api_dataset": ("get", "contributor"),
     "api_classes": ("post", "maintainer"),
     "api_claimed_classes": ("post", "maintainer"),
+    "api_changes": ("get", "contributor"),
+    "api_change": ("get", "contributor"),
+    "api_change_approve": ("post", "maintainer"),
+    "api_change_decline": ("post", "maintainer"),
+    "api_change_revert": ("get", "maintainer"),
     "api_members": ("get", "contributor"),
     "api_invitations": ("post", "maintainer"),
     "api_contributions": ("get", "contributor"),
@@ -155,6 +179,7 @@ ROUTES: dict[str, tuple[str, str]] = {
 BODIES: dict[str, dict[str, str]] = {
     "api_classes": {"name": "bird"},
     "api_invitations": {"role": "contributor"},
+    "api_change_decline": {"why": "no"},
     "api_job_reject": {"reason": "no"},
     "job_reject": {"reason": "no"},
     "api_labels": {"labels": "none"},
@@ -212,6 +237,16 @@ def place(dataset: Any, cast: Any, contribute: Any, django_user_model: Any) -> S
         token=token,
         membership=Membership.objects.get(dataset=dataset, member=cast.chen),
         label=dataset.classes.first(),
+        # Proposed by somebody who has left: any maintainer may approve it.
+        change=SchemaChange.objects.create(
+            dataset=dataset,
+            kind="rename",
+            label=dataset.classes.first(),
+            by=cast.dana,
+            old_name="cat",
+            new_name="feline",
+            facts={"added": []},
+        ),
     )
 
 
@@ -221,11 +256,14 @@ def address(name: str, place: SimpleNamespace, user: Any) -> str:
     arguments = {
         "slug": "pets",
         "number": 1,
+        "username": "ben",
         "uuid": place.job.uuid if "job" in name or "artifact" in name else place.contribution.uuid,
         "token": place.token,
         "token_key": "nothing",
         "role": "weights",
         "upload": "00000000-0000-0000-0000-000000000000",
+        "label": place.label.pk,
+        "change": place.change.pk,
     }
     keys = {
         "sample": place.sample.pk,
@@ -233,6 +271,7 @@ def address(name: str, place: SimpleNamespace, user: Any) -> str:
         "api_withdraw": place.sample.pk,
         "sample_comment": place.sample.pk,
         "api_comments": place.sample.pk,
+        "api_history": place.sample.pk,
         "api_lookalike": place.sample.pk,
         "api_appeal": place.sample.pk,
         "sample_appeal": place.sample.pk,

@@ -48,6 +48,7 @@ __all__ = [
 ]
 
 SMALLEST_NORMED_BATCH = 8
+MOST_PIXELS = 64_000_000  # of an image of a sample, whatever size it is trained at
 LARGEST_LAYER = 100_000_000  # weights: 400 MB, and three times as much again to train it
 
 T = TypeVar("T")

@@ -35,10 +35,10 @@ def without_open(samples: QuerySet[Sample], dataset: Dataset) -> QuerySet[Sample
 
 
 def with_answered(samples: QuerySet[Sample], dataset: Dataset, reader: Any) -> QuerySet[Sample]:
-    """Samples for a list: each with `answered`, whether this reader's own answer about it stands."""
+    """Samples that are shown one by one: each with `answered`, whether this reader's answer stands."""
     if dataset.policy != Policy.CONSENSUS:
         return samples
-    told = answered(reader) if reader.is_authenticated else Q(Value(value=False))
+    told = answered(reader, dataset) if reader.is_authenticated else Q(Value(value=False))
     return samples.annotate(answered=told)
 
 
@@ -46,11 +46,21 @@ def hides_answers(sample: Sample, dataset: Dataset, reader: Any) -> bool:
     """Are labels, decisions and comments of others kept from this reader? A query unless annotated."""
     if not is_open(sample, dataset):
         return False
-    if not reader.is_authenticated:
-        return True
-    if hasattr(sample, "answered"):
-        return not sample.answered
-    return not Sample.objects.filter(answered(reader), pk=sample.pk).exists()
+    if not hasattr(sample, "answered"):
+        _look_up([sample], dataset, reader)
+    return not sample.answered  # type: ignore[attr-defined]
+
+
+def _look_up(samples: list[Sample], dataset: Dataset, reader: Any) -> None:
+    """Set `answered` on samples that came without it: one query for all of them."""
+    mine: set[int] = set()
+    if samples and reader.is_authenticated:
+        found = Sample.objects.filter(
+            answered(reader, dataset), pk__in=[each.pk for each in samples]
+        )
+        mine = set(found.values_list("pk", flat=True))
+    for sample in samples:
+        sample.answered = sample.pk in mine  # type: ignore[attr-defined]
 
 
 def hides(sample: Sample, dataset: Dataset, reader: Any) -> bool:
@@ -62,6 +72,8 @@ def hides(sample: Sample, dataset: Dataset, reader: Any) -> bool:
 def mask(samples: Iterable[Sample], dataset: Dataset, reader: Any, shown: str = "") -> list[Sample]:
     """The samples with what is hidden taken off, for showing; never save them."""
     listed = list(samples)
+    unknown = [each for each in listed if is_open(each, dataset) and not hasattr(each, "answered")]
+    _look_up(unknown, dataset, reader)
     for sample in listed:
         if hides(sample, dataset, reader):
             sample.label, sample.claimed_class, sample.disputed = None, shown, False

@@ -1,12 +1,15 @@
 """A dataset of many samples, made by the database itself: for benchmarks only, it has no bytes."""
 
+import uuid
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import connection
+from django.db.models import F, UUIDField, Value
 
 from apps.datasets import actions
-from apps.datasets.models import Contribution, Dataset, Licence, Membership, Role
+from apps.datasets.models import Annotation, Contribution, Dataset, Licence, Membership, Role
+from apps.datasets.portions import insert_from
 from apps.datasets.tallies import recount
 
 CLASSES = 10
@@ -44,11 +47,20 @@ def make_dataset(slug: str, samples: int) -> tuple[Dataset, Any, Any]:
         for n in range(CONTRIBUTIONS)
     )
     _insert(dataset, [each.pk for each in batches], [each.pk for each in contributors], samples)
+    _annotate(dataset)
     for each in batches:
         recount(each)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     return dataset, owner, reviewer
+
+
+def _annotate(dataset: Dataset) -> None:
+    """Each contributor has said what each sample is."""
+    said = {"sample": F("pk"), "label": F("label"), "by": F("contributor")}
+    batch = Value(uuid.uuid4(), output_field=UUIDField())
+    role = Value(Annotation.As.UPLOADER.value)
+    insert_from(Annotation, dataset.samples.all(), **said, role=role, batch=batch)
 
 
 def _insert(dataset: Dataset, batches: list[int], people: list[int], samples: int) -> None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.datasets.models import Policy, Split, TaskKind, Version, VersionSpan
-from apps.datasets.release import TITLES
+from apps.datasets.release import TITLES, finding
 from apps.datasets.seals import is_sealed
 
 DAY = 86400
@@ -63,7 +63,7 @@ def sections(version: Version) -> list[Section]:
         {"title": _("At a glance"), "rows": _glance(version)},
         {"title": _("Classes and splits"), "table": _balance(version)},
         {"title": _("Where it comes from"), "rows": _origin(version)},
-        {"title": _("Who made it"), "rows": _makers(version)},
+        {"title": _("Who made it"), "rows": _makers(version), "people": bool(version.credits)},
         {"title": _("How it was reviewed"), "rows": _review(version)},
         {"title": _("What was checked"), "rows": _checks(version)},
         _human(_("How to tell the classes apart"), dataset.guidelines, _("No guidelines yet.")),
@@ -151,7 +151,9 @@ def _checks(version: Version) -> list[tuple[str, str]]:
     return [
         (
             str(TITLES.get(each["check"], each["check"])),
-            _("passed") if each["passed"] else _("failed"),
+            ". ".join(
+                filter(None, (_("passed") if each["passed"] else _("failed"), finding(each)))
+            ),
         )
         for each in version.checks
     ] or [(_("Release checks"), _("none were run"))]

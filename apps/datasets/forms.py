@@ -7,7 +7,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.datasets.actions.shaping import COLOURS, COMMAND_KEYS, KEY_RESERVED
+from apps.datasets.actions.naming import COLOURS, COMMAND_KEYS, KEY_RESERVED
 from apps.datasets.ingest.folders import MAX_CLASS, class_key
 from apps.datasets.models import Dataset, LabelClass, Licence, Review, Role, TaskKind
 
@@ -160,6 +160,61 @@ class ClassLooksForm(forms.ModelForm):  # type: ignore[type-arg]
         return key
 
 
+class _ChangeForm(forms.Form):
+    """One kind of change of one class; `why` comes last."""
+
+    why = forms.CharField(
+        label=gettext_lazy("Why"),
+        required=False,
+        max_length=300,
+        help_text=gettext_lazy("For whoever decides about it, and for the record."),
+    )
+
+    def __init__(self, *args: Any, label: LabelClass, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.label = label
+
+
+class RenameForm(_ChangeForm):
+    new_name = forms.CharField(label=gettext_lazy("New name"), max_length=MAX_CLASS)
+    field_order = ("new_name", "why")
+
+
+class MergeForm(_ChangeForm):
+    into = forms.ModelChoiceField(
+        LabelClass.objects.none(),
+        label=gettext_lazy("The class that it goes into"),
+        empty_label=gettext_lazy("Choose a class"),
+    )
+    field_order = ("into", "why")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        others = self.label.dataset.classes.current().exclude(pk=self.label.pk)
+        self.fields["into"].queryset = others  # type: ignore[attr-defined]
+
+
+class SplitForm(_ChangeForm):
+    parts = forms.CharField(
+        label=gettext_lazy("The parts"),
+        widget=_rows(4),
+        help_text=gettext_lazy(
+            "One name in a line, two at least. The old name may be one of them."
+        ),
+    )
+    field_order = ("parts", "why")
+
+    def clean_parts(self) -> list[str]:
+        return [line for line in self.cleaned_data["parts"].splitlines() if line.strip()]
+
+
+CHANGE_FORMS: dict[str, type[_ChangeForm]] = {
+    "rename": RenameForm,
+    "merge": MergeForm,
+    "split": SplitForm,
+}
+
+
 class InviteForm(forms.Form):
     role = forms.ChoiceField(label=gettext_lazy("Role"), initial=Role.CONTRIBUTOR)
 
@@ -229,7 +284,8 @@ class DecisionsForm(forms.Form):
 
     def __init__(self, *args: Any, dataset: Dataset, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["label"].queryset = dataset.classes.current()  # type: ignore[attr-defined]
+        # One that was merged or split since the page was made: the refusal says what became of it.
+        self.fields["label"].queryset = dataset.classes.all()  # type: ignore[attr-defined]
         sent = self.data.getlist("sample") if hasattr(self.data, "getlist") else []
         # Which samples may be decided about is the action's to say, one by one.
         self.fields["sample"].choices = [(each, each) for each in sent if each.isdigit()]  # type: ignore[attr-defined]

@@ -32,7 +32,7 @@ def place(own: str, alike: Iterable[Alike], own_split: str = "") -> Placing:
 
     * It resembles nothing: its own.
     * It resembles something of the test split and does not belong there: held for a person to see.
-    * It would bring groups of several splits together: held.
+    * It would bring groups of several splits together, its own among them: held.
     * It resembles groups with one split: the nearest of them. Groups without a split come along.
     * It resembles groups without a split only: they become one, under the smallest name.
     """
@@ -41,7 +41,7 @@ def place(own: str, alike: Iterable[Alike], own_split: str = "") -> Placing:
     if not found:
         return Placing(own)
     if "test" in splits and own_split != "test":
-        return Placing(own, hold=Hold.LOOKALIKE)
+        return Placing(own, hold=Hold.BRIDGE if own_split else Hold.LOOKALIKE)
     if len(splits | ({own_split} - {""})) > 1:
         return Placing(own, hold=Hold.BRIDGE)
     loose = {each.group for each in found if not each.split}

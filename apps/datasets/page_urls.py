@@ -5,11 +5,15 @@ from django.urls.resolvers import URLPattern
 
 from apps.datasets.pages import (
     card,
+    changes,
     contributing,
+    contributor,
     diff,
     home,
+    insights,
     labelling,
     lookalikes,
+    manifests,
     people,
     policy,
     reviewing,
@@ -22,6 +26,7 @@ from apps.datasets.pages import (
 ONE = "datasets/<slug:slug>/"
 BATCH = "contributions/<uuid:uuid>/"
 VERSION = f"{ONE}versions/<int:number>/"
+CHANGES = f"{ONE}classes/changes/"
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
@@ -32,6 +37,13 @@ urlpatterns: list[URLPattern] = [
     path(f"{ONE}classes/", shaping.classes, name="classes"),
     path(f"{ONE}classes/claimed/", shaping.classes_claimed, name="classes_claimed"),
     path(f"{ONE}classes/<int:pk>/", shaping.class_edit, name="class_edit"),
+    path(f"{ONE}classes/<int:label>/change/", changes.change_new, name="change_new"),
+    path(CHANGES, changes.changes, name="changes"),
+    path(f"{CHANGES}<int:change>/", changes.change, name="change"),
+    path(f"{CHANGES}<int:change>/live/", changes.change_live, name="change_live"),
+    path(f"{CHANGES}<int:change>/approve/", changes.change_approve, name="change_approve"),
+    path(f"{CHANGES}<int:change>/decline/", changes.change_decline, name="change_decline"),
+    path(f"{CHANGES}<int:change>/revert/", changes.change_revert, name="change_revert"),
     path(f"{ONE}people/", people.people, name="people"),
     path(f"{ONE}people/<int:pk>/role/", people.role_set, name="role_set"),
     path(f"{ONE}people/<int:pk>/remove/", people.member_remove, name="member_remove"),
@@ -40,6 +52,13 @@ urlpatterns: list[URLPattern] = [
     path(f"{ONE}contribute/", contributing.contribute, name="contribute"),
     path(BATCH, contributing.contribution, name="contribution"),
     path(f"{BATCH}receipts.csv", contributing.receipts_csv, name="receipts_csv"),
+    path(f"{BATCH}manifest/", manifests.contribution_manifest, name="contribution_manifest"),
+    path(
+        f"{BATCH}manifest/remove/",
+        manifests.contribution_manifest_drop,
+        name="contribution_manifest_drop",
+    ),
+    path(f"{BATCH}manifest.csv", manifests.manifest_template, name="manifest_template"),
     path(f"{BATCH}reopen/", contributing.contribution_reopen, name="contribution_reopen"),
     path(f"{BATCH}live/", contributing.contribution_live, name="contribution_live"),
     path(f"{BATCH}files/", contributing.contribution_files, name="contribution_files"),
@@ -55,6 +74,10 @@ urlpatterns: list[URLPattern] = [
     path("samples/<int:pk>/appeal/", reviewing.sample_appeal, name="sample_appeal"),
     path(f"{ONE}review/undo/", reviewing.review_undo, name="review_undo"),
     path(f"{ONE}lookalikes/", lookalikes.lookalikes, name="lookalikes"),
+    path(f"{ONE}lookalikes/groups/", lookalikes.lookalike_groups, name="lookalike_groups"),
+    path(f"{ONE}contributors/<str:username>/", contributor.contributor, name="contributor"),
+    path(f"{ONE}insights/", insights.insights, name="insights"),
+    path(f"{ONE}insights.csv", insights.insights_csv, name="insights_csv"),
     path(f"{ONE}samples/", samples.samples, name="samples"),
     path("samples/<int:pk>/", samples.sample, name="sample"),
     path("samples/<int:pk>/comment/", samples.sample_comment, name="sample_comment"),

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
-from apps.datasets.models import Dataset, Membership, Role
+from apps.datasets.models import Contribution, Dataset, Membership, Role
 from apps.errors import RuleError, forbidden
 
 # From most to least.
@@ -43,6 +44,27 @@ def require(user: Any, dataset: Dataset, needed: Role) -> None:
         % {"needed": needed.label, "found": found.label if found else _("none")},
         needed=needed.value,
     )
+
+
+def contribution_for(user: Any, uuid: str) -> Contribution:
+    """One's own, or any in a dataset where one reviews. Asked once for each file of an upload, so it
+    asks for the role first, and whether the dataset is public only where there is none."""
+    every = Contribution.objects.select_related("dataset", "member")
+    found: Contribution = get_object_or_404(every, uuid=uuid)
+    role = role_of(user, found.dataset)
+    if role is None:
+        get_object_or_404(Dataset.objects.visible_to(user), pk=found.dataset_id)
+    if found.member_id != user.pk and not implies(role, Role.REVIEWER):
+        require(user, found.dataset, Role.REVIEWER)
+    return found
+
+
+def another_maintainer(dataset: Dataset, user: Any) -> bool:
+    """Is there somebody else who could decide as a maintainer?"""
+    maintainers = Membership.objects.filter(
+        dataset=dataset, role__in=[Role.OWNER, Role.MAINTAINER], member__is_active=True
+    )
+    return maintainers.exclude(member=user).exists()
 
 
 def abilities(user: Any, dataset: Dataset) -> dict[str, bool]:

@@ -11,10 +11,12 @@ from apps.datasets.models import (
     Contribution,
     Dataset,
     Hold,
+    Membership,
     Policy,
     Review,
     Role,
     Sample,
+    SchemaChange,
     Tally,
     Version,
 )
@@ -48,10 +50,34 @@ def waiting_for(user: Any) -> list[Waiting]:
     found = [Waiting("unfinished", datasets[each.dataset_id], thing=each) for each in unfinished
              if each.dataset_id in datasets]  # fmt: skip
     found += [Waiting("draft", datasets[each.dataset_id], thing=each) for each in drafts]
+    wanting = wanting_successor(Version.objects.filter(dataset__in=with_role(Role.MAINTAINER)))
+    found += [Waiting("successor", datasets[each.dataset_id], thing=each) for each in wanting]
+    proposals = undecided(with_role(Role.MAINTAINER), user)
+    found += [Waiting("change", datasets[each.dataset_id], thing=each) for each in proposals]
     found += _claims_waiting(with_role(Role.MAINTAINER), datasets)
     found += [Waiting("review", datasets[pk], count=n) for pk, n in sorted(decidable.items())]
     found += _labels_wanted(with_role(Role.CONTRIBUTOR), with_role(Role.REVIEWER), datasets)
     return found
+
+
+def wanting_successor(versions: QuerySet[Version]) -> QuerySet[Version]:
+    """Those of which something was withdrawn, as long as nothing newer stands in for them."""
+    newer = Version.objects.filter(dataset=OuterRef("dataset"), number__gt=OuterRef("number"))
+    gone = [Version.Status.FAILED, Version.Status.DISCARDED]
+    lacking = versions.filter(status=Version.Status.APPROVED, withdrawn__gt=0)
+    return lacking.exclude(Exists(newer.exclude(status__in=gone)))
+
+
+def undecided(datasets: Collection[int], user: Any) -> QuerySet[SchemaChange]:
+    """Proposed changes of classes that this maintainer may approve: one's own only where one is
+    alone."""
+    others = Membership.objects.filter(
+        dataset=OuterRef("dataset"), role__in=[Role.OWNER, Role.MAINTAINER], member__is_active=True
+    ).exclude(member=user)
+    proposed = SchemaChange.objects.filter(
+        dataset__in=datasets, status=SchemaChange.Status.PROPOSED
+    )
+    return proposed.exclude(Q(by=user) & Exists(others)).select_related("by").order_by("pk")
 
 
 def _claims_waiting(keys: list[int], datasets: dict[int, Dataset]) -> list[Waiting]:

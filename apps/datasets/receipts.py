@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.datasets import seals
+from apps.datasets.manifest_problems import sentence_in
 from apps.datasets.models import Receipt
 
 SENTENCES = {
@@ -80,6 +81,17 @@ SENTENCES = {
     "text_too_long": gettext_lazy(
         "The text has %(found)s characters; the limit is %(limit)s. Cut it into parts."
     ),
+    "manifest_used": gettext_lazy("It was used as the manifest of this archive (rows: %(rows)s)."),
+    "manifest_not_used": gettext_lazy(
+        "It was not used as the manifest. Line %(line)s: %(problem)s Mend it, and send it as the "
+        "manifest on the contribution's page."
+    ),
+    "second_manifest": gettext_lazy(
+        "The manifest “%(found)s” of the same archive was used. Put all rows into one."
+    ),
+    "unknown_licence": gettext_lazy(
+        "The licence “%(found)s” is not known here. Write one of: %(known)s; then send the file again."
+    ),
     "discarded": gettext_lazy("The contribution was discarded before this file was read."),
     "lost_upload": gettext_lazy("The file was lost before it was read. Send it again."),
 }
@@ -90,6 +102,7 @@ FIXES = {
     "previews_removed": gettext_lazy("embedded previews removed"),
     "unseen_removed": gettext_lazy("invisible characters removed"),
     "converted": gettext_lazy("colours converted"),
+    "stored_as_png": gettext_lazy("stored as PNG"),
 }
 
 
@@ -100,7 +113,7 @@ def sentence(receipt: Receipt) -> str:
         fixes = receipt.facts.get("fixes", [])
         fixed = str(_(", ")).join(str(FIXES[fix]) for fix in fixes)
         return " · ".join(filter(None, (fixed, _why(receipt))))
-    if receipt.outcome == outcomes.UNPACKED:
+    if receipt.outcome == outcomes.UNPACKED and not receipt.code:
         return _("%(count)s files found inside.") % {"count": receipt.facts.get("files", 0)}
     return _why(receipt)
 
@@ -121,10 +134,13 @@ def _facts(facts: dict[str, Any]) -> dict[str, Any]:
         "width": "",
         "height": "",
         "frames": "",
+        "known": "",
+        "rows": "",
         "limit": limit,
     } | {
         **facts,
         "size": filesizeformat(limit),
+        "problem": sentence_in(facts),
     }
 
 

@@ -1,11 +1,13 @@
-"""The checks a version must pass before it may be approved."""
+"""The checks a version must pass before it may be approved, and what each of them found."""
 
+from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Max, Q
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.datasets.models import Licence, Sample, Version, VersionSpan
+from apps.datasets.models import Licence, Sample, Split, Version, VersionSpan
 
 Counts = dict[str, dict[str, int]]
 Check = dict[str, Any]
@@ -46,13 +48,15 @@ def release_checks(version: Version, counts: Counts) -> list[Check]:
 
 
 def _no_split_leak(version: Version) -> Check:
-    groups = (
-        VersionSpan.objects.of(version)
-        .values("sample__group")
-        .annotate(splits=Count("split", distinct=True))
+    groups = VersionSpan.objects.of(version).order_by().values("sample__group")
+    counted = groups.annotate(splits=Count("split", distinct=True), samples=Count("pk"))
+    facts = counted.aggregate(
+        groups=Count("splits", filter=Q(splits__gt=1)),
+        checked=Count("splits"),
+        several=Count("splits", filter=Q(samples__gt=1)),
+        largest=Max("samples"),
     )
-    leaking = groups.filter(splits__gt=1).count()
-    return {"check": "no_split_leak", "passed": leaking == 0, "facts": {"groups": leaking}}
+    return {"check": "no_split_leak", "passed": facts["groups"] == 0, "facts": facts}
 
 
 def _classes_in_splits(counts: Counts) -> Check:
@@ -60,23 +64,98 @@ def _classes_in_splits(counts: Counts) -> Check:
     splits = ["train", "test"]
     if any(per_split.get("validation") for per_split in counts.values()):
         splits.append("validation")
-    missing = [
-        {"class": label, "split": split}
+    shares: list[dict[str, Any]] = [
+        {"class": label, "split": split, "samples": per_split.get(split, 0)}
         for label, per_split in sorted(counts.items())
         for split in splits
-        if not per_split.get(split)
     ]
-    passed = not missing and len(counts) > 1
-    facts = {"missing": missing[:50], "classes": len(counts)}
-    return {"check": "classes_in_splits", "passed": passed, "facts": facts}
+    missing = [share for share in shares if not share["samples"]]
+    facts = {
+        "missing": [{"class": each["class"], "split": each["split"]} for each in missing[:50]],
+        "classes": len(counts),
+        "smallest": min(shares, key=lambda share: share["samples"], default=None),
+    }
+    return {
+        "check": "classes_in_splits",
+        "passed": not missing and len(counts) > 1,
+        "facts": facts,
+    }
 
 
 def _nothing_withdrawn(version: Version) -> Check:
-    gone = VersionSpan.objects.of(version).filter(sample__status=Sample.Status.WITHDRAWN).count()
-    return {"check": "nothing_withdrawn", "passed": gone == 0, "facts": {"samples": gone}}
+    spans = VersionSpan.objects.of(version)
+    gone = spans.filter(sample__status=Sample.Status.WITHDRAWN).count()
+    facts = {"samples": gone, "checked": spans.count()}
+    return {"check": "nothing_withdrawn", "passed": gone == 0, "facts": facts}
 
 
 def _licences_compatible(version: Version) -> Check:
-    used = set(VersionSpan.objects.of(version).values_list("sample__licence", flat=True).distinct())
-    odd = sorted(used - ACCEPTS[version.dataset.licence] - {version.dataset.licence})
-    return {"check": "licences_compatible", "passed": not odd, "facts": {"licences": odd}}
+    spans = VersionSpan.objects.of(version).order_by().values_list("sample__licence")
+    used = dict(spans.annotate(n=Count("pk")))
+    odd = sorted(used.keys() - ACCEPTS[version.dataset.licence] - {version.dataset.licence})
+    facts = {"licences": odd, "used": used}
+    return {"check": "licences_compatible", "passed": not odd, "facts": facts}
+
+
+# --- in words ---------------------------------------------------------------------------------
+
+
+def finding(check: Check) -> str:
+    """What a check found, as a sentence; empty for one made before it was written down."""
+    say = _FINDINGS.get(check["check"])
+    try:
+        return say(check["facts"]) if say else ""
+    except (KeyError, TypeError):
+        return ""
+
+
+def _say_leak(facts: dict[str, Any]) -> str:
+    if facts["groups"]:
+        text = ngettext(
+            "%(groups)s group is in more than one split.",
+            "%(groups)s groups are in more than one split.",
+            facts["groups"],
+        )
+    else:
+        text = ngettext(
+            "%(checked)s group was looked at; %(several)s hold several samples, %(largest)s at most.",
+            "%(checked)s groups were looked at; %(several)s hold several samples, %(largest)s at most.",
+            facts["checked"],
+        )
+    return text % facts
+
+
+def _say_classes(facts: dict[str, Any]) -> str:
+    if facts["missing"]:
+        missing = [f"{each['class']} ({_split(each['split'])})" for each in facts["missing"]]
+        return gettext("Missing: %(what)s.") % {"what": ", ".join(missing[:8])}
+    if facts["classes"] < 2:
+        return gettext("It has one class only: there is nothing to tell apart.")
+    smallest = facts["smallest"]
+    text = gettext("%(classes)s classes; the fewest are %(samples)s of “%(class)s” in %(split)s.")
+    values = smallest | {"classes": facts["classes"], "split": _split(smallest["split"])}
+    return str(text % values)
+
+
+def _say_withdrawn(facts: dict[str, Any]) -> str:
+    return str(gettext("%(samples)s of %(checked)s samples.") % facts)
+
+
+def _say_licences(facts: dict[str, Any]) -> str:
+    used = ", ".join(f"{name}: {number}" for name, number in sorted(facts["used"].items()))
+    if facts["licences"]:
+        text = gettext("%(odd)s may not go in. Used are %(used)s.")
+        return text % {"odd": ", ".join(facts["licences"]), "used": used}
+    return gettext("Used are %(used)s.") % {"used": used}
+
+
+def _split(value: str) -> str:
+    return str(Split(value).label)
+
+
+_FINDINGS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "no_split_leak": _say_leak,
+    "classes_in_splits": _say_classes,
+    "nothing_withdrawn": _say_withdrawn,
+    "licences_compatible": _say_licences,
+}

@@ -1,10 +1,12 @@
 """Finding samples: the filters that pages and API share. Each has an index that ends in the id."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from apps.datasets import blind, seals
@@ -20,7 +22,7 @@ CHOICES: dict[str, list[str]] = {
     "scale": [str(value) for value in Scale.values],
     "disputed": ["yes"],
 }
-NAMES = ("label", *CHOICES, "source", "contributor", "q")
+NAMES = ("label", *CHOICES, "source", "contributor", "group", "q")
 MAX_WORDS = 120
 
 
@@ -44,6 +46,19 @@ def number(text: str, name: str = "") -> int:
     return int(text)
 
 
+def moment(text: str, name: str = "") -> datetime | None:
+    """A time with its zone; None for no text. Raises RuleError("invalid_filter")."""
+    if not text:
+        return None
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise _no_such(name)
+    return found
+
+
 def _no_such(name: str) -> Any:
     return invalid("invalid_filter", _("There is no such filter."), field=name)
 
@@ -57,7 +72,7 @@ def find_samples(dataset: Dataset, wanted: Mapping[str, str]) -> QuerySet[Sample
     found: QuerySet[Sample] = dataset.samples.all()
     if not wanted["status"]:
         found = found.exclude(status=Sample.Status.WITHDRAWN)
-    for name in ("status", "split", "hold", "scale", "source"):
+    for name in ("status", "split", "hold", "scale", "source", "group"):
         if wanted[name]:
             found = found.filter(**{name: wanted[name]})
     if wanted["disputed"]:
@@ -72,6 +87,13 @@ def find_samples(dataset: Dataset, wanted: Mapping[str, str]) -> QuerySet[Sample
         return found
     label = None if wanted["label"] == NO_CLASS else int(wanted["label"])
     return seals.without_hidden(found.filter(label_id=label), dataset)
+
+
+def neighbours(found: QuerySet[Sample], pk: int) -> tuple[int | None, int | None]:
+    """The ids before and after this one in a list that runs newest first."""
+    keys = found.values_list("pk", flat=True)
+    newer = keys.filter(pk__gt=pk).order_by("pk").first()
+    return newer, keys.filter(pk__lt=pk).order_by("-pk").first()
 
 
 def _member(username: str) -> int:

@@ -2,87 +2,82 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 SPLITS = ("train", "validation", "test")
+# (class, split) → samples.
+Counts = Counter[tuple[str, str]]
 
 
-@dataclass(slots=True)
-class Group:
-    """What must stay together: how many samples of each class, and what was declared for them."""
+class Shares(NamedTuple):
+    """Percent of a class's samples; what is left is for training."""
 
-    labels: Counter[str] = field(default_factory=Counter)
-    declared: Set[str] = frozenset()  # shared by the millions of groups that declare nothing
+    validation: int
+    test: int
 
 
-def assign_splits(
-    groups: Mapping[str, Group],
-    taken: Mapping[tuple[str, str], int],
-    *,
-    salt: str,
-    validation_percent: int,
-    test_percent: int,
-) -> dict[str, str]:
-    """A split for each new group.
+def rank(salt: str, key: str) -> str:
+    """By this the groups of a dataset are taken: an order that nobody chose, and that never changes."""
+    return hashlib.sha256(f"{salt}\n{key}".encode()).hexdigest()
 
-    groups: key → Group, none of which has a split yet.
-    taken: (label, split) → samples of earlier groups, which never move.
-    A declared split wins (where a group has several: test before validation before train, so
-    that nothing of the test side is trained on). The others are taken in the order of
-    sha256(salt ‖ key), each to the split its main class lacks most; the result does not depend
-    on the order of `groups`.
+
+def declared_split(declared: Iterable[str]) -> str:
+    """Where a group has several: test before validation before train, so that nothing of the test
+    side is trained on."""
+    return max(declared, key=SPLITS.index)
+
+
+def fill(
+    groups: Iterable[tuple[str, Counter[str]]],
+    totals: Mapping[str, int],
+    waiting: Mapping[str, int],
+    taken: Counts,
+    shares: Shares,
+) -> Iterator[tuple[str, str]]:
+    """A split for each new group, chosen for its main class.
+
+    groups: (key, samples of each class) in the order of `rank`, none of which has a split yet.
+    totals: class → samples, those of `groups` and those that have a split together.
+    waiting: class → how many of `groups` have it.
+    taken: what has a split already; it never moves.
+
+    A group goes where it fits and the class lacks the largest part of its share; one that fits nowhere
+    goes where most is lacking. From three groups of a class on (of that class alone), each split gets
+    one, however large they are: a class that a split does not have cannot be released.
     """
-    counts = Counter(taken)
-    result: dict[str, str] = {}
-    free: list[str] = []
-    for key, group in groups.items():
-        if group.declared:
-            result[key] = max(group.declared, key=SPLITS.index)
-            _count(counts, group, result[key])
-        else:
-            free.append(key)
-    quotas = _quotas(groups.values(), taken, validation_percent, test_percent)
-    for key in sorted(free, key=lambda key: _rank(salt, key)):
-        group = groups[key]
-        label = main_label(group)
-        result[key] = max(SPLITS, key=lambda split: quotas[label][split] - counts[label, split])
-        _count(counts, group, result[key])
-    return result
+    counts, left = Counter(taken), Counter(waiting)
+    for key, labels in groups:
+        label = main_label(labels)
+        have = {each: counts[label, each] for each in SPLITS}
+        # A sample may be approved between counting and reading: then its class counts a little less.
+        quota = _quota(max(totals.get(label, 0), labels[label]), shares)
+        split = _choose(labels[label], have, quota, left[label])
+        for each, number in labels.items():
+            counts[each, split] += number
+            left[each] -= 1
+        yield key, split
 
 
-def main_label(group: Group) -> str:
-    """The most frequent class of the group; of several, the first by name."""
-    return min(group.labels, key=lambda label: (-group.labels[label], label))
+def _choose(size: int, have: Mapping[str, int], quota: Mapping[str, float], left: int) -> str:
+    """The split for `size` more samples of a class. left: its groups, this one included."""
+    empty = [each for each in ("train", "test", "validation") if not have[each]]
+    if empty and left <= len(empty):
+        return empty[max(left, 1) - 1]
+    lacks = {each: quota[each] - have[each] for each in ("test", "validation", "train")}
+    fitting = [each for each in lacks if lacks[each] >= size]
+    if fitting:
+        return max(fitting, key=lambda each: lacks[each] / quota[each])
+    return max(lacks, key=lambda each: lacks[each])
 
 
-def _rank(salt: str, key: str) -> bytes:
-    return hashlib.sha256(f"{salt}\n{key}".encode()).digest()
+def main_label(labels: Mapping[str, int]) -> str:
+    """The most frequent class of a group; of several, the first by name."""
+    return min(labels, key=lambda label: (-labels[label], label))
 
 
-def _count(counts: Counter[tuple[str, str]], group: Group, split: str) -> None:
-    for label, number in group.labels.items():
-        counts[label, split] += number
-
-
-def _quotas(
-    groups: Iterable[Group],
-    taken: Mapping[tuple[str, str], int],
-    validation_percent: int,
-    test_percent: int,
-) -> dict[str, dict[str, float]]:
-    """Samples wanted per class and split. From three samples on, each split gets at least one."""
-    totals: Counter[str] = Counter()
-    for group in groups:
-        totals.update(group.labels)
-    for (label, _split), number in taken.items():
-        totals[label] += number
-    return {
-        label: _quota(total, validation_percent, test_percent) for label, total in totals.items()
-    }
-
-
-def _quota(total: int, validation_percent: int, test_percent: int) -> dict[str, float]:
-    test = max(1.0, total * test_percent / 100) if total >= 2 else 0.0
-    validation = max(1.0, total * validation_percent / 100) if total >= 3 else 0.0
+def _quota(total: int, shares: Shares) -> dict[str, float]:
+    """Samples wanted in each split. From three samples on, each gets at least one."""
+    test = max(1.0, total * shares.test / 100) if total >= 2 else 0.0
+    validation = max(1.0, total * shares.validation / 100) if total >= 3 else 0.0
     return {"train": total - test - validation, "validation": validation, "test": test}

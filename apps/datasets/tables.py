@@ -25,6 +25,11 @@ def harmless(cell: object) -> object:
     return cell
 
 
+def harmed(cell: str) -> str:
+    """The cell before `harmless`: tables that we gave out come back."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(RISKY) else cell
+
+
 def _taken(out: io.StringIO) -> str:
     text = out.getvalue()
     out.seek(0)

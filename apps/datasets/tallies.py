@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.db import IntegrityError, transaction
 from django.db.models import Count, F, QuerySet, Sum
 
-from apps.datasets.models import Contribution, Dataset, Sample, Tally
+from apps.datasets.models import Contribution, Dataset, LabelClass, Sample, Tally
 
 
 class State(NamedTuple):
@@ -102,6 +102,16 @@ def waiting(dataset: Dataset) -> QuerySet[Tally]:
         dataset=dataset, status=Sample.Status.PENDING, hold=""
     )
     return found
+
+
+def left_behind() -> QuerySet[Tally]:
+    """Live samples of classes that are none any more: on their way, or given one of them by
+    somebody who had read the classes just before."""
+    retired = LabelClass.objects.exclude(retired_at=None).order_by()
+    found: QuerySet[Tally] = Tally.objects.filter(
+        dataset__in=retired.values("dataset"), label__in=retired.values("pk"), number__gt=0
+    )
+    return found.exclude(status=Sample.Status.WITHDRAWN)
 
 
 def stored_bytes(user: Any) -> int:

@@ -9,6 +9,8 @@ from apps.datasets.actions.exporting import build_exports
 from apps.datasets.actions.exports import EXPORT
 from apps.datasets.actions.freezing import FREEZE
 from apps.datasets.actions.ingesting import drain_ingest
+from apps.datasets.actions.proposing import CHANGE
+from apps.datasets.actions.relabelling import apply_changes
 from apps.datasets.actions.sweeping import ring_for_waiting
 from apps.datasets.actions.withdrawing import ERASE
 from apps.state.doorbell import heard, ring
@@ -34,6 +36,12 @@ def freeze() -> None:
 def export() -> None:
     heard(EXPORT)
     build_exports()
+
+
+@shared_task(name=CHANGE)
+def change_classes() -> None:
+    heard(CHANGE)
+    apply_changes()
 
 
 @shared_task(name=ERASE)

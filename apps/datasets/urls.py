@@ -4,11 +4,16 @@ from django.urls import path
 
 from apps.datasets import downloads
 from apps.datasets.api import (
+    changes,
     commenting,
     contributing,
+    contributors,
+    history,
+    insights,
     labelling,
     leasing,
     lookalikes,
+    manifests,
     reviewing,
     samples,
     shaping,
@@ -19,7 +24,9 @@ from apps.datasets.api import (
 from apps.datasets.page_urls import urlpatterns as pages
 
 API = "api/datasets/<slug:slug>/"
+PERSON = f"{API}contributors/<str:username>/"
 BATCH = "api/contributions/<uuid:uuid>/"
+CHANGE = f"{API}classes/changes/<int:change>/"
 
 urlpatterns = [
     *pages,
@@ -48,9 +55,17 @@ urlpatterns = [
     path(API, shaping.OneDataset.as_view(), name="api_dataset"),
     path(f"{API}classes/", shaping.Classes.as_view(), name="api_classes"),
     path(f"{API}classes/claimed/", shaping.ClaimedClasses.as_view(), name="api_claimed_classes"),
+    path(f"{API}classes/changes/", changes.Changes.as_view(), name="api_changes"),
+    path(CHANGE, changes.OneChange.as_view(), name="api_change"),
+    path(f"{CHANGE}approve/", changes.ApproveChange.as_view(), name="api_change_approve"),
+    path(f"{CHANGE}decline/", changes.DeclineChange.as_view(), name="api_change_decline"),
+    path(f"{CHANGE}revert/", changes.RevertChange.as_view(), name="api_change_revert"),
     path(f"{API}members/", shaping.Members.as_view(), name="api_members"),
     path(f"{API}invitations/", shaping.Invitations.as_view(), name="api_invitations"),
     path(f"{API}contributions/", contributing.Contributions.as_view(), name="api_contributions"),
+    path(f"{API}insights/", insights.Insights.as_view(), name="api_insights"),
+    path(PERSON, contributors.OneContributor.as_view(), name="api_contributor"),
+    path(f"{PERSON}rejected/", contributors.Rejected.as_view(), name="api_rejected"),
     path(f"{API}samples/", samples.Samples.as_view(), name="api_samples"),
     path(f"{API}reviews/", reviewing.Reviewable.as_view(), name="api_reviews"),
     path(f"{API}labels/", labelling.Labels.as_view(), name="api_labels"),
@@ -59,6 +74,7 @@ urlpatterns = [
     path("api/samples/<int:pk>/appeal/", leasing.Appeal.as_view(), name="api_appeal"),
     path(f"{API}reviews/undo/", reviewing.Undo.as_view(), name="api_undo"),
     path("api/samples/<int:pk>/lookalike/", lookalikes.Lookalike.as_view(), name="api_lookalike"),
+    path("api/samples/<int:pk>/history/", history.History.as_view(), name="api_history"),
     path("api/samples/<int:pk>/comments/", commenting.Comments.as_view(), name="api_comments"),
     path("api/samples/<int:pk>/withdraw/", withdrawal.Withdraw.as_view(), name="api_withdraw"),
     path(f"{API}versions/", versions.Versions.as_view(), name="api_versions"),
@@ -80,6 +96,7 @@ urlpatterns = [
     path("api/uploads/<uuid:upload>/", uploads.OneUpload.as_view(), name="api_upload"),
     path(f"{BATCH}missing/", contributing.Missing.as_view(), name="api_missing"),
     path(f"{BATCH}file/", contributing.RawFile.as_view(), name="api_file"),
+    path(f"{BATCH}manifest/", manifests.Manifest.as_view(), name="api_manifest"),
     path(f"{BATCH}reopen/", contributing.Reopen.as_view(), name="api_reopen"),
     path(f"{BATCH}receipts/", contributing.Receipts.as_view(), name="api_receipts"),
     path(f"{BATCH}finish/", contributing.Finish.as_view(), name="api_finish"),

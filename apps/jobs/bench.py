@@ -37,7 +37,7 @@ def queued_to_first_step() -> dict[str, Any]:
         "name": "queued_to_first_step",
         "value": round(value, 3),
         "unit": "s",
-        "target": TARGET_SECONDS,
+        "target": f"≤ {TARGET_SECONDS:g}",
         "met": value <= TARGET_SECONDS,
         "rounds": ROUNDS,
         "detail": f"min {min(waits):.3f}, max {max(waits):.3f}; filesystem broker, warm worker",

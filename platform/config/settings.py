@@ -83,7 +83,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "config.middleware.SessionActivity",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "config.middleware.PrivateResponses",
@@ -207,6 +207,9 @@ else:
         }
     }
 
+# This process's own memory: for what may differ between two processes for a moment.
+CACHES["here"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+
 # --- Files ----------------------------------------------------------------------------------
 
 BLOB_DIR = VAR_DIR / "blobs"
@@ -256,6 +259,8 @@ MAX_ARCHIVE_BYTES = env.int("MAX_ARCHIVE_BYTES", default=2 * 2**30)
 MAX_ARCHIVE_FILES = env.int("MAX_ARCHIVE_FILES", default=50_000)
 MAX_ARCHIVE_UNPACKED_BYTES = env.int("MAX_ARCHIVE_UNPACKED_BYTES", default=8 * 2**30)
 MAX_ARCHIVE_RATIO = env.int("MAX_ARCHIVE_RATIO", default=100)
+MAX_MANIFEST_BYTES = env.int("MAX_MANIFEST_BYTES", default=16 * 2**20)
+MAX_MANIFEST_ROWS = env.int("MAX_MANIFEST_ROWS", default=100_000)
 MAX_TEXT_CHARS = env.int("MAX_TEXT_CHARS", default=20_000)
 MAX_TEXT_ROWS = env.int("MAX_TEXT_ROWS", default=200_000)
 # What one member may store, unless the operator gives them another quota; and how much of the disk
@@ -302,7 +307,7 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if BEHIND_TLS else "http"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Potluck"
-USERSESSIONS_TRACK_ACTIVITY = True
+USERSESSIONS_TRACK_ACTIVITY = True  # by config.middleware.SessionActivity
 if EMAIL_URL := env.str("EMAIL_URL", default=""):
     _email = env.email_url_config(EMAIL_URL)
     vars().update(_email)
@@ -399,6 +404,7 @@ SPECTACULAR_SETTINGS = {
         "ContributionStatusEnum": "apps.datasets.models.contribution.Contribution.Status",
         "SampleStatusEnum": "apps.datasets.models.sample.Sample.Status",
         "VersionStatusEnum": "apps.datasets.models.version.Version.Status",
+        "ChangeStatusEnum": "apps.datasets.models.change.SchemaChange.Status",
         "JobStatusEnum": "apps.jobs.models.TrainingJob.Status",
     },
 }

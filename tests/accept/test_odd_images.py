@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from apps.datasets import blobs
+from apps.datasets import actions, blobs
 from apps.datasets.ingest.image import HARMLESS_INFO
 from apps.datasets.models import Receipt
+from apps.jobs.tests.processes import wait_for
+
+MOST_MIB = 500
 
 
 @pytest.fixture
@@ -40,3 +43,32 @@ def test_every_odd_file_gets_its_receipt(contribute: Any, odd_files: dict[str, b
         image.load()
         assert image.size == (sample.width, sample.height)
         assert set(image.info) <= HARMLESS_INFO, (sample.pk, set(image.info))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_odd_file_makes_the_worker_grow(
+    dataset: Any, cast: Any, workers: Any, odd_files: dict[str, bytes]
+) -> None:
+    """The same through a real ingest worker, whose memory at its highest the kernel tells."""
+    worker = workers[0]
+    batch = actions.open_contribution(dataset, cast.ben, licence="CC-BY-4.0", agreed=True)
+    for name, data in odd_files.items():
+        actions.receive_file(batch, cast.ben, name=name, chunks=[data])
+    actions.finish_contribution(batch, cast.ben)
+
+    def ready() -> bool:
+        batch.refresh_from_db()
+        return batch.status == "ready"
+
+    wait_for(ready, 300, worker.output)
+    assert batch.receipts.exclude(outcome="waiting").count() == len(odd_files)
+    assert not batch.receipts.filter(code="crashed_ingest").exists()
+    peaks = [highest_mib(pid) for pid in worker.tree()]
+    assert max(peaks) < MOST_MIB, peaks
+
+
+def highest_mib(pid: int) -> float:
+    """The most resident memory a process has had."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    line = next(line for line in lines if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from apps.datasets import actions, blobs
 from apps.datasets.actions.building import build_versions
 from apps.datasets.actions.ingesting import drain_ingest
+from apps.datasets.actions.relabelling import apply_changes
 from apps.datasets.models import Contribution, Dataset, Licence, Membership, Role, Sample
 
 GUIDELINES = """## What counts
@@ -78,6 +79,7 @@ def furnish(cast: Any) -> SimpleNamespace:
     odd["circle/copy.jpg"] = _again(dataset)
     last = _contribute(dataset, cast.ben, odd, source="North beach")
     _contribute(dataset, cast.ben, {f"{n}.jpg": drawing("square", 50 + n) for n in range(4)})
+    _change_classes(dataset, cast)
     return SimpleNamespace(cast=cast, dataset=dataset, contribution=last, value=_values(last))
 
 
@@ -115,6 +117,29 @@ def _freeze(dataset: Dataset, by: Any) -> None:
     build_versions()
 
 
+def _change_classes(dataset: Dataset, cast: Any) -> None:
+    """A class that was merged, and a proposal to split another."""
+    pentagon = actions.add_class(dataset, cast.ada, "pentagon")
+    circle, square, triangle = dataset.classes.current()[:3]
+    merge = actions.propose_change(
+        dataset,
+        cast.ada,
+        kind="merge",
+        label=pentagon,
+        into=square,
+        why="There are too few of them",
+    )
+    actions.approve_change(merge, cast.ada)
+    apply_changes()
+    actions.propose_change(
+        dataset, cast.ada, kind="split", label=circle, parts=["circle", "ellipse"],
+        why="Eggs are no circles",
+    )  # fmt: skip
+    actions.propose_change(
+        dataset, cast.ada, kind="rename", label=triangle, new_name="three-cornered shape"
+    )
+
+
 def _again(dataset: Dataset) -> bytes:
     """An image of the test split in other bytes: it is held back as a look-alike."""
     frozen = Sample.objects.filter(dataset=dataset, split="test").order_by("pk")[0]
@@ -135,6 +160,8 @@ def _values(batch: Contribution) -> Any:
             "username": "ben",
             "token": actions.invite(batch.dataset, batch.dataset.created_by, Role.CONTRIBUTOR)[1],
             "pk": sample.pk,
+            "label": sample.label_id,
+            "change": batch.dataset.changes.filter(kind="split").values_list("pk", flat=True)[0],
             "old": 1,
             "new": 2,
         }

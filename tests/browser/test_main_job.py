@@ -175,6 +175,6 @@ def _follow_the_chain_back(dana: Person) -> None:
     dana.page.wait_for_url("**/versions/1/")
     dana.page.locator(".chain a[href*='/samples/']").first.click()
     dana.page.locator("a[href^='/samples/']").first.click()
-    dana.sees(dana.say("Who said what it is"))
+    dana.sees(dana.say("History"))
     assert "ben" in dana.page.locator("main").inner_text()
     assert "chen" in dana.page.locator("main").inner_text()

@@ -1,5 +1,6 @@
 """A folder of 300 files survives a lost connection, a reload and a killed ingest worker."""
 
+import hashlib
 import os
 import time
 import zipfile
@@ -18,6 +19,7 @@ from apps.datasets.actions.sweeping import ring_for_waiting
 from apps.datasets.models import Contribution, Licence, Receipt, Sample, Upload
 from apps.datasets.tests.cast import make_image
 from apps.jobs.tests.processes import WorkerProcess, wait_for
+from conftest import LAN_HOST
 from tests.browser.conftest import Person
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -195,3 +197,28 @@ def test_a_large_archive_goes_in_pieces(ben: Person, worker: Any, tmp_path: Path
     ben.press("That is everything")
     ben.page.locator(".status", has_text="ready for review").first.wait_for(timeout=120_000)
     assert Sample.objects.count() == 5
+
+
+def test_plain_http_in_a_local_network_is_enough(
+    browser: Any, live_server: Any, folder: Path, settings: Any
+) -> None:
+    """No secure context, so no crypto.subtle and no service worker: hashing is our own script's."""
+    settings.ALLOWED_HOSTS = [LAN_HOST]
+    port = live_server.url.rpartition(":")[2]
+    person = Person(browser, f"http://{LAN_HOST}:{port}", "ben", "en")
+    person.sign_up()
+    assert person.page.evaluate("isSecureContext") is False
+    member = get_user_model().objects.get(username="ben")
+    dataset = actions.create_dataset(member, title="P", slug="p", licence=Licence.CC0)
+    batch = actions.open_contribution(dataset, member, licence=Licence.CC0, agreed=True)
+    person.goto(f"/contributions/{batch.uuid}/")
+    person.page.set_input_files("#choose-folder", folder)
+    expect(person.page.locator("#summary")).to_contain_text(
+        f"{FILES} of {FILES} files have arrived"
+    )
+    hashes = set(batch.receipts.values_list("source_sha256", flat=True))
+    files = [path.read_bytes() for path in folder.rglob("*.png")]
+    assert hashes == {hashlib.sha256(data).hexdigest() for data in files}
+    # Browsers say of this header that it has no meaning here, and go on.
+    assert not [each for each in person.complaints if "Cross-Origin-Opener-Policy" not in each]
+    person.context.close()

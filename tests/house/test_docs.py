@@ -16,12 +16,14 @@ from django.core.management import get_commands
 from django.urls import Resolver404, resolve
 
 from apps.datasets import blobs
-from apps.datasets.actions import building
+from apps.datasets.actions import building, relabelling
 from apps.datasets.actions.people import INVITATION_DAYS
 from apps.datasets.actions.reviewing import MAX_DECISIONS
 from apps.datasets.actions.shaping import COMMAND_KEYS, add_class
 from apps.datasets.ingest.folders import SPLIT_FOLDERS
+from apps.datasets.ingest.manifest import COLUMNS
 from apps.datasets.manifest import SCHEMA as MANIFEST
+from apps.datasets.manifest_problems import SENTENCES as MANIFEST_PROBLEMS
 from apps.datasets.models import Receipt, Review, Version, contribution
 from apps.datasets.receipts import FIXES, SENTENCES
 from apps.datasets.release import ACCEPTS, TITLES
@@ -163,8 +165,8 @@ def test_health_addresses_are_documented_with_what_they_look_at() -> None:
 
 @pytest.mark.parametrize(
     ("heading", "codes"),
-    [("### Reasons", SENTENCES), ("### Fixes", FIXES)],
-    ids=["reasons", "fixes"],
+    [("### Reasons", SENTENCES), ("### Fixes", FIXES), ("### Problems", MANIFEST_PROBLEMS)],
+    ids=["reasons", "fixes", "problems"],
 )
 def test_every_receipt_has_a_cure(heading: str, codes: dict[str, Any]) -> None:
     documented = rows(section(guide("contributors"), heading))
@@ -184,6 +186,13 @@ def test_outcomes_of_files_and_codes_of_their_refusals_are_documented() -> None:
 def test_folders_that_name_a_split_are_documented() -> None:
     documented = rows(section(guide("contributors"), "## Folders name class and split"))
     assert {folder: cells[0] for folder, cells in documented.items()} == SPLIT_FOLDERS
+
+
+def test_columns_of_a_contributions_manifest_are_documented() -> None:
+    documented = rows(section(guide("contributors"), "## Manifest").partition("### ")[0])
+    for name, (first, *others) in COLUMNS.items():
+        assert name == first
+        assert re.findall(r"`(\w+)`", documented[name][0]) == others
 
 
 def test_the_table_of_licences_is_that_of_the_release_check() -> None:
@@ -378,7 +387,8 @@ def test_every_address_in_the_recipes_exists() -> None:
     assert len(paths) > 15
     for path in paths:
         one = re.sub(r"\$(batch|job)", "0" * 8 + "-0000" * 3 + "-" + "0" * 12, path)
-        one = one.replace("$number", "1")
+        for name in ("number", "sample", "change"):
+            one = one.replace(f"${name}", "1")
         try:
             resolve(f"/api/{one}")
         except Resolver404:
@@ -420,6 +430,9 @@ def test_limits_in_the_guide_for_contributors_are_the_defaults() -> None:
     )
     assert f"{settings.MAX_ARCHIVE_UNPACKED_BYTES // 2**30} GiB unpacked" in text
     assert f"at most {settings.MAX_ARCHIVE_RATIO} times" in text
+    manifest = f"{settings.MAX_MANIFEST_BYTES // 2**20} MiB, {settings.MAX_MANIFEST_ROWS:,} rows"
+    assert f"| one manifest | {manifest} |" in text
+    assert manifest.replace(",", " and", 1) in guide("contributors")
 
 
 @pytest.mark.parametrize(
@@ -439,6 +452,8 @@ def test_limits_in_the_guide_for_contributors_are_the_defaults() -> None:
         ("operators", f"| uploads being read | {contribution.CLAIM_SECONDS} s |"),
         ("operators", f"| a version being built | {building.CLAIM_SECONDS} s,"),
         ("operators", f"builds it anew after {building.CLAIM_SECONDS} s"),
+        ("operators", f"| a change of classes | {relabelling.CLAIM_SECONDS} s,"),
+        ("operators", f"samples that are left after {relabelling.CLAIM_SECONDS} s"),
     ],
 )
 def test_numbers_in_sentences_are_those_of_the_code(name: str, sentence: str) -> None:

@@ -7,6 +7,8 @@ import pytest
 from django.utils import translation
 from django.utils.functional import Promise
 
+from apps.datasets import manifest_problems
+from apps.datasets.actions.manifest_report import BEFORE
 from apps.datasets.receipts import FIXES, SENTENCES
 from apps.jobs import problems, reasons
 
@@ -21,7 +23,10 @@ def sentences(table: object) -> list[str]:
     return [str(table)] if isinstance(table, str | Promise) else []
 
 
-@pytest.mark.parametrize("table", [SENTENCES, FIXES, reasons.SENTENCES, problems.SENTENCES])
+@pytest.mark.parametrize(
+    "table",
+    [SENTENCES, FIXES, manifest_problems.SENTENCES, BEFORE, reasons.SENTENCES, problems.SENTENCES],
+)
 def test_every_reason_is_spoken_in_chinese(table: object) -> None:
     with translation.override("zh-hans"):
         found = sentences(table)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from training.config import Image
+from training.config import MOST_PIXELS, Image
 from training.errors import TrainingError
 
 FORMATS = ("JPEG", "PNG", "WEBP")  # Pillow's other readers are not for files from outside
@@ -20,7 +20,6 @@ UNREADABLE = (
     Pillow.DecompressionBombError,
     Pillow.DecompressionBombWarning,
 )
-MOST_PIXELS = 64_000_000  # checked in the header, before anything is decoded
 
 
 def blob_path(root: Path, sample: str) -> Path:
@@ -38,7 +37,7 @@ def decode(root: Path, sample: str, policy: Image) -> npt.NDArray[np.uint8]:
         raise TrainingError("bad_input", f"The file of sample {sample} is damaged: restore it.")
     try:
         with Pillow.open(io.BytesIO(content), formats=FORMATS) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
+            if picture.width * picture.height > MOST_PIXELS:  # before a pixel is decoded
                 raise TrainingError("bad_input", f"Sample {sample} has too many pixels.")
             square = fit(picture.convert("L" if policy.channels == "grey" else "RGB"), policy)
     except UNREADABLE as error:

@@ -25,6 +25,12 @@ from apps.datasets.actions.freezing import (
 from apps.datasets.actions.holding import release_lookalike
 from apps.datasets.actions.labelling import label_samples, undo_labels
 from apps.datasets.actions.leasing import end_lease, lease_samples, renew_lease
+from apps.datasets.actions.manifesting import (
+    add_to_manifest,
+    check_manifest,
+    drop_manifest,
+    set_manifest,
+)
 from apps.datasets.actions.people import (
     accept_invitation,
     find_invitation,
@@ -34,6 +40,12 @@ from apps.datasets.actions.people import (
     set_role,
 )
 from apps.datasets.actions.policing import change_policy, preview_policy
+from apps.datasets.actions.proposing import (
+    approve_change,
+    decline_change,
+    propose_change,
+    revert_change,
+)
 from apps.datasets.actions.reviewing import ReviewResult, review_samples, undo_review
 from apps.datasets.actions.shaping import (
     add_claimed_classes,
@@ -52,14 +64,19 @@ __all__ = [
     "accept_invitation",
     "add_claimed_classes",
     "add_class",
+    "add_to_manifest",
     "announce_files",
     "appeal_rejection",
+    "approve_change",
     "approve_version",
     "change_policy",
+    "check_manifest",
     "comment_on",
     "create_dataset",
+    "decline_change",
     "discard_contribution",
     "discard_version",
+    "drop_manifest",
     "end_lease",
     "find_invitation",
     "finish_contribution",
@@ -69,6 +86,7 @@ __all__ = [
     "lease_samples",
     "open_contribution",
     "preview_policy",
+    "propose_change",
     "receive_file",
     "release_lookalike",
     "remove_member",
@@ -76,8 +94,10 @@ __all__ = [
     "reopen_contribution",
     "request_export",
     "retire_version",
+    "revert_change",
     "review_samples",
     "revoke_invitation",
+    "set_manifest",
     "set_role",
     "undo_labels",
     "undo_review",

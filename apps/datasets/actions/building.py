@@ -10,18 +10,20 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Now
 
 from apps.datasets import blobs
 from apps.datasets.actions.freezing import freezable
+from apps.datasets.actions.splitting import give_splits
 from apps.datasets.diffs import changes_of
 from apps.datasets.digest import Digest
+from apps.datasets.lineage import lineage_of
 from apps.datasets.manifest import ManifestWriter
 from apps.datasets.models import Annotation, Dataset, Sample, Version, VersionSpan
+from apps.datasets.portions import insert_from, portions
 from apps.datasets.release import release_checks
 from apps.datasets.spans import CHUNK, digested, labelled_rows
-from apps.datasets.splits import Group, assign_splits
 from apps.errors import RuleError
 from apps.state.actions import move
 
@@ -96,25 +98,36 @@ def snapshot(version: Version) -> None:
         # The names as they are now: a class renamed from here on keeps this one in this version.
         version.classes = [
             {"id": label.pk, "name": label.name, "colour": label.colour}
-            for label in dataset.classes.all()
+            for label in dataset.classes.current()
         ]
         Version.objects.filter(pk=version.pk).update(withdrawn=0, classes=version.classes)
-        _give_splits(dataset)
-        open_spans = VersionSpan.objects.filter(dataset=dataset, last=None)
-        still = Q(sample__status=Sample.Status.APPROVED, sample__label=F("label"))
-        kept = open_spans.filter(still).values("pk")
-        open_spans.exclude(pk__in=kept).update(last=version.number - 1)
-        newcomers = freezable(dataset).exclude(
-            pk__in=VersionSpan.objects.filter(dataset=dataset, last=None).values("sample")
+        give_splits(dataset)
+        _close_spans(version)
+        _open_spans(version)
+
+
+def _close_spans(version: Version) -> None:
+    """Of samples that are not approved any more, or are of another class now."""
+    held = VersionSpan.objects.filter(dataset=version.dataset, last=None)
+    same = Q(sample__status=Sample.Status.APPROVED, sample__label=F("label"))
+    held.exclude(same).update(last=version.number - 1)
+
+
+def _open_spans(version: Version) -> None:
+    """For approved samples that have none open. One that was approved only just now has no split yet:
+    it comes into the next version."""
+    held = VersionSpan.objects.filter(last=None, sample=OuterRef("pk"))
+    newcomers = freezable(version.dataset).exclude(split="").exclude(Exists(held))
+    for keys in portions(newcomers):
+        insert_from(
+            VersionSpan,
+            newcomers.filter(pk__in=keys),
+            dataset=Value(version.dataset_id),
+            sample=F("pk"),
+            label=F("label"),
+            split=F("split"),
+            first=Value(version.number),
         )
-        rows = newcomers.values_list("pk", "label_id", "split").iterator(CHUNK)
-        while chunk := list(islice(rows, CHUNK)):
-            VersionSpan.objects.bulk_create(
-                VersionSpan(
-                    dataset=dataset, sample_id=pk, label_id=label, split=split, first=version.number
-                )
-                for pk, label, split in chunk
-            )
 
 
 def undo_snapshot(version: Version) -> None:
@@ -122,39 +135,6 @@ def undo_snapshot(version: Version) -> None:
     spans = VersionSpan.objects.filter(dataset=version.dataset)
     spans.filter(first=version.number).delete()
     spans.filter(last=version.number - 1).update(last=None)
-
-
-def _give_splits(dataset: Dataset) -> None:
-    """A split for each approved sample that has none: its group's, else a new one for the group."""
-    inherited = Sample.objects.filter(dataset=dataset, group=OuterRef("group")).exclude(split="")
-    fresh = freezable(dataset).filter(split="")
-    fresh.filter(
-        group__in=Sample.objects.filter(dataset=dataset).exclude(split="").values("group")
-    ).update(split=Subquery(inherited.values("split")[:1]))
-    groups: dict[str, Group] = {}
-    for key, label, declared in fresh.values_list("group", "label__name", "declared_split"):
-        group = groups.setdefault(key, Group())
-        group.labels[label] += 1
-        if declared:
-            group.declared = group.declared | {declared}
-    chosen = assign_splits(
-        groups,
-        _taken(dataset),
-        salt=dataset.split_salt,
-        validation_percent=dataset.validation_percent,
-        test_percent=dataset.test_percent,
-    )
-    by_split: dict[str, list[str]] = {}
-    for key, split in chosen.items():
-        by_split.setdefault(split, []).append(key)
-    for split, keys in by_split.items():
-        for start in range(0, len(keys), CHUNK):
-            fresh.filter(group__in=keys[start : start + CHUNK]).update(split=split)
-
-
-def _taken(dataset: Dataset) -> dict[tuple[str, str], int]:
-    rows = freezable(dataset).exclude(split="").values_list("label__name", "split")
-    return dict(Counter(rows))
 
 
 def write_manifest(version: Version) -> Built:
@@ -210,8 +190,11 @@ def credits_of(version: Version) -> list[dict[str, Any]]:
         role=Annotation.As.UPLOADER,
         label__isnull=False,
     )
+    # Nobody is corrected by a change of the classes.
+    lineage = lineage_of(version.dataset_id)
+    said = said.exclude(lineage.outdated()).annotate(today=lineage.today())
     spans = VersionSpan.objects.of(version).annotate(
-        claimed=Subquery(said.order_by("-pk").values("label")[:1])
+        claimed=Subquery(said.order_by("-pk").values("today")[:1])
     )
     changed = Q(claimed__isnull=False) & ~Q(claimed=F("label"))
     rows = (

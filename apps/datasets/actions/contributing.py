@@ -10,11 +10,12 @@ from django.utils.translation import gettext as _
 
 from apps.datasets import staging
 from apps.datasets.actions.changing import change_samples
+from apps.datasets.actions.classing import require_current
 from apps.datasets.actions.withdrawing import ERASE
 from apps.datasets.ingest.folders import clean_name
 from apps.datasets.models import Contribution, Dataset, LabelClass, Licence, Receipt, Role, Sample
 from apps.datasets.permissions import require
-from apps.datasets.storage import require_room
+from apps.datasets.storage import require_room, require_room_for_one
 from apps.errors import RuleError, forbidden, invalid
 from apps.state.actions import move
 from apps.state.doorbell import ring
@@ -39,6 +40,8 @@ def open_contribution(
     if not agreed:
         text = _("Tick that you may share these files under the licence and the agreement.")
         raise invalid("agreement_required", text, field="agreed")
+    if default_class:
+        require_current(default_class)
     return Contribution.objects.create(
         dataset=dataset,
         member=by,
@@ -123,7 +126,7 @@ def receive_file(
     size: its bytes as announced, to refuse before reading; sha256: what it must hash to, if given.
     """
     require_receiving(contribution, by)
-    require_room(by, size)
+    require_room_for_one(by, size)
     arrived = staging.receive(chunks)
     try:
         if sha256 and sha256 != arrived.sha256:
@@ -210,6 +213,7 @@ def discard_contribution(contribution: Contribution, by: Any) -> None:
         raise RuleError("already_reviewed", text, reviewed=decided.count())
     with transaction.atomic():
         move(contribution, Contribution.Status.DISCARDED, by=by)
+        contribution.manifest_rows.all().delete()
         waiting = contribution.samples.filter(status=Sample.Status.PENDING)
         to = Sample.Status.WITHDRAWN
         change_samples(waiting, to=to, by=by, why="contribution discarded", withdrawn_at=Now())

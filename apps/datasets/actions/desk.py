@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.formats import time_format
 from django.utils.translation import gettext as _
 
+from apps.datasets.actions.classing import became_of
 from apps.datasets.actions.holding import HELD
 from apps.datasets.models import Dataset, Hold, Policy, Review, Role, Sample
 from apps.datasets.permissions import may
@@ -56,6 +57,9 @@ class Desk:
             return no("not_found", _("There is no such sample in this dataset."))
         return self._not_theirs(sample) or self._not_clear(sample, each)
 
+    def _not_a_class(self, key: int | None) -> dict[str, str] | None:
+        return None if key in self.classes else not_a_class(self.dataset, key)
+
     def _not_theirs(self, sample: Any) -> dict[str, str] | None:
         if sample.contributor_id == self.by.pk:
             return no("own_sample", _("Nobody reviews their own contribution."))
@@ -84,15 +88,24 @@ class Desk:
                 text = _("This dataset decides by consensus: say which class it is.")
                 return no("needs_class", text)
             text = _("It has no class yet: pick one to fix & accept it.")
-            return None if sample.label_id else no("needs_class", text)
+            if not sample.label_id:
+                return no("needs_class", text)
+            return self._not_a_class(sample.label_id)
         if each.decision == Say.FIX:
-            known = each.class_id in self.classes
-            return None if known else no("unknown_class", _("Pick a class."))
+            return self._not_a_class(each.class_id)
         if each.decision != Say.REJECT or each.reason not in Review.Reason.values:
             return no("needs_reason", _("A rejection needs a reason from the list."))
         if each.reason == Review.Reason.OTHER and not each.note.strip():
             return no("needs_note", _("Say in a note what is wrong with it."))
         return None
+
+
+def not_a_class(dataset: Dataset, key: Any) -> dict[str, str]:
+    """Why the class with this id cannot be given, where it is none of the current ones."""
+    gone = dataset.classes.filter(pk=key).first() if isinstance(key, int) else None
+    if gone is None:
+        return no("unknown_class", _("Pick a class."))
+    return no("class_retired", became_of(gone))
 
 
 def _leased(who: Any, until: datetime) -> str:

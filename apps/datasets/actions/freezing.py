@@ -7,8 +7,10 @@ from django.db.models import Exists, F, Max, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from apps.datasets.models import Dataset, Membership, Role, Sample, Version, VersionSpan
-from apps.datasets.permissions import require
+from apps.datasets.actions.classing import require_settled
+from apps.datasets.actions.naming import one_at_a_time
+from apps.datasets.models import Dataset, Role, Sample, Version, VersionSpan
+from apps.datasets.permissions import another_maintainer, require
 from apps.errors import RuleError, forbidden
 from apps.state.actions import move
 from apps.state.doorbell import ring
@@ -19,22 +21,12 @@ FREEZE = "apps.datasets.tasks.freeze"
 def freeze_version(dataset: Dataset, by: Any, notes: str = "") -> Version:
     """Begin a new version of all approved samples; a worker builds it."""
     require(by, dataset, Role.MAINTAINER)
-    if not freezable(dataset).exists():
-        text = _("No sample with a class is approved yet. Review some first.")
-        raise RuleError("nothing_to_freeze", text)
-    latest = dataset.versions.order_by("-number").first()
-    if latest and latest.status == Version.Status.BUILDING:
-        raise _building(latest.number)
-    kept = {Version.Status.DRAFT, Version.Status.APPROVED}
-    if latest and latest.status in kept and not changed_since_last_freeze(dataset):
-        raise RuleError(
-            "nothing_changed",
-            _("Nothing has changed since version %(number)s: review more samples first.")
-            % {"number": latest.number},
-        )
     number = (dataset.versions.aggregate(top=Max("number"))["top"] or 0) + 1
     try:
         with transaction.atomic():
+            # A change of the classes does not begin at the same moment.
+            one_at_a_time(dataset)
+            _require_freezable(dataset)
             version = Version.objects.create(
                 dataset=dataset,
                 number=number,
@@ -46,6 +38,28 @@ def freeze_version(dataset: Dataset, by: Any, notes: str = "") -> Version:
         raise _building(number) from None
     ring(FREEZE)
     return version
+
+
+def _require_freezable(dataset: Dataset) -> None:
+    require_settled(dataset)
+    if not freezable(dataset).exists():
+        text = _("No sample with a class is approved yet. Review some first.")
+        raise RuleError("nothing_to_freeze", text)
+    require_no_build(dataset)
+    latest = dataset.versions.order_by("-number").first()
+    kept = {Version.Status.DRAFT, Version.Status.APPROVED}
+    if latest and latest.status in kept and not changed_since_last_freeze(dataset):
+        raise RuleError(
+            "nothing_changed",
+            _("Nothing has changed since version %(number)s: review more samples first.")
+            % {"number": latest.number},
+        )
+
+
+def require_no_build(dataset: Dataset) -> None:
+    building = dataset.versions.filter(status=Version.Status.BUILDING)
+    if number := building.values_list("number", flat=True).first():
+        raise _building(number)
 
 
 def _building(number: int) -> RuleError:
@@ -62,13 +76,24 @@ def freezable(dataset: Dataset) -> QuerySet[Sample]:
 
 
 def changed_since_last_freeze(dataset: Dataset) -> bool:
-    """Would a new version differ from the newest? Two existence tests, no counting."""
+    """Would a new version differ from the newest? Names, then two existence tests, no counting."""
+    if _renamed_since_last_freeze(dataset):
+        return True
     open_spans = VersionSpan.objects.filter(dataset=dataset, last=None)
     same = open_spans.filter(sample=OuterRef("pk"), label=OuterRef("label"))
     if freezable(dataset).exclude(Exists(same)).exists():
         return True
     gone = open_spans.exclude(sample__status=Sample.Status.APPROVED, sample__label=F("label"))
     return gone.exists()
+
+
+def _renamed_since_last_freeze(dataset: Dataset) -> bool:
+    kept = [Version.Status.DRAFT, Version.Status.APPROVED]
+    newest = dataset.versions.filter(status__in=kept).order_by("-number").first()
+    if newest is None:
+        return False
+    names = dict(dataset.classes.current().values_list("pk", "name"))
+    return any(names.get(each["id"], each["name"]) != each["name"] for each in newest.classes)
 
 
 def approve_version(version: Version, by: Any) -> None:
@@ -82,7 +107,7 @@ def approve_version(version: Version, by: Any) -> None:
             % {"checks": ", ".join(failed)},
             checks=failed,
         )
-    if version.created_by_id == by.pk and _another_maintainer(version.dataset, by):
+    if version.created_by_id == by.pk and another_maintainer(version.dataset, by):
         text = _("Whoever froze a version does not approve it alone: ask another maintainer.")
         raise forbidden("second_maintainer", text)
     # What was withdrawn since the checks ran counts against it, too.
@@ -96,13 +121,6 @@ def approve_version(version: Version, by: Any) -> None:
         )
     move(version, Version.Status.APPROVED, by=by, guard=guard, approved_by=by, approved_at=Now())
     version.refresh_from_db(fields=["approved_at"])
-
-
-def _another_maintainer(dataset: Dataset, by: Any) -> bool:
-    maintainers = Membership.objects.filter(
-        dataset=dataset, role__in=[Role.OWNER, Role.MAINTAINER], member__is_active=True
-    )
-    return maintainers.exclude(member=by).exists()
 
 
 def discard_version(version: Version, by: Any) -> None:

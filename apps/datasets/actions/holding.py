@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.datasets.actions.changing import change_samples
-from apps.datasets.lookalikes import resembles
-from apps.datasets.models import Dataset, Hold, Review, Role, Sample
+from apps.datasets.actions.placing import join_groups
+from apps.datasets.lookalikes import resembles, splits_of
+from apps.datasets.models import Dataset, Hold, Review, Role, Sample, Split
 from apps.datasets.permissions import require
 from apps.errors import RuleError, forbidden, invalid
 
@@ -40,8 +41,11 @@ def release_lookalike(sample: Sample, by: Any, verdict: str) -> None:
             )
             decision = Review.Decision.REJECT
         else:
-            group = _group(sample) if verdict == Verdict.TOGETHER else sample.group
-            won = change_samples([sample], hold=Hold.NONE, group=group)
+            if verdict == Verdict.TOGETHER:
+                _join_double(sample)
+            # Set apart, it resembles nothing any more.
+            like = None if verdict == Verdict.APART else sample.lookalike_of_id
+            won = change_samples([sample], hold=Hold.NONE, lookalike_of_id=like)
             reason, decision = None, Review.Decision.RELEASE
         if not won:
             raise RuleError("lost_race", _("Somebody else decided about it. Reload the page."))
@@ -70,8 +74,23 @@ def _check(sample: Sample, by: Any, verdict: str) -> None:
         raise RuleError("bridges_splits", text)
 
 
-def _group(sample: Sample) -> str:
-    """The group of its nearest double in the test split."""
+def _join_double(sample: Sample) -> None:
+    """The sample's whole group joins that of its nearest double in the test split.
+
+    Others may be in it: a contributor declared that they show the same patient or scene.
+    """
+    into, own = _group_of_double(sample), sample.group
+    split = splits_of(sample.dataset_id, [own]).get(own)
+    if own == into or split == Split.TEST:
+        return
+    if split:
+        text = _("Others of its group are in another split. Reject it or keep it apart.")
+        raise RuleError("bridges_splits", text)
+    join_groups(sample.dataset_id, [own], into)
+    sample.group = into
+
+
+def _group_of_double(sample: Sample) -> str:
     doubles = [each for each in resembles(sample) if each.split == "test"]
     if not doubles:
         text = _("Its double is gone: it was withdrawn. Keep it apart instead.")

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from apps.datasets.actions.changing import NO_LEASE, change_samples
-from apps.datasets.actions.desk import no
+from apps.datasets.actions.desk import no, not_a_class
 from apps.datasets.actions.leasing import end_leases, skip_samples, take_back
 from apps.datasets.actions.reopening import undo_skips, unsettle
 from apps.datasets.actions.reviewing import undone_before
@@ -22,6 +22,7 @@ from apps.datasets.actions.settling import (
     undone_by,
     votes_on,
 )
+from apps.datasets.lineage import Lineage, lineage_of
 from apps.datasets.models import Annotation, Dataset, Hold, LabelClass, Policy, Review, Role, Sample
 from apps.datasets.permissions import require
 from apps.errors import RuleError, invalid
@@ -55,7 +56,7 @@ def to_label(dataset: Dataset, by: Any) -> QuerySet[Sample]:
     )
     if dataset.policy != Policy.CONSENSUS:
         return found.filter(label=None)
-    return found.exclude(answered(by))
+    return found.exclude(answered(by, dataset))
 
 
 def label_samples(
@@ -114,7 +115,7 @@ def _refusal(
     if key in elsewhere:
         return no("leased_to_other", _("Somebody else is labelling it right now."))
     if said not in {SKIP, UNSURE} and said not in classes:
-        return no("unknown_class", _("Pick a class."))
+        return not_a_class(found[key].dataset, said)
     return None
 
 
@@ -177,22 +178,22 @@ def undo_labels(dataset: Dataset, by: Any, batch: uuid.UUID | None = None) -> li
         if dataset.policy == Policy.CONSENSUS:
             unsettle(dataset, samples, votes, by)
         else:
-            _unclass(said)
+            _unclass(said, lineage_of(dataset))
         open_ones = [each for each in samples if each.status == Sample.Status.PENDING]
         take_back(open_ones, by)
         mark_disputed(samples, votes)
     return skipped + [sample.pk for sample in open_ones]
 
 
-def _unclass(said: list[Annotation]) -> None:
-    """Take the class off again where it still is what these labels gave."""
+def _unclass(said: list[Annotation], lineage: Lineage) -> None:
+    """Take the class off again where it still is what these labels gave, as it is called today."""
     change_samples(
         [
             each.sample
             for each in said
             if each.sample.status == Sample.Status.PENDING
-            and each.label_id
-            and each.sample.label_id == each.label_id
+            and each.sample.label_id
+            and each.sample.label_id == lineage.now(each.label_id, each.at)
         ],
         label_id=None,
     )

@@ -57,7 +57,7 @@ def lease_samples(
         Sample.objects.filter(_unleased(), pk__in=keys).update(
             leased_to=by, lease=lease, leased_until=_until()
         )
-        won = list(queue.filter(lease=lease))
+        won = list(queue.filter(leased_to=by, lease=lease))
         if won:
             return _renewed(won, by)
     return Batch([])
@@ -139,7 +139,8 @@ def _free(queue: QuerySet[Sample], by: Any) -> QuerySet[Sample]:
 def _mine(queue: QuerySet[Sample], by: Any, held: Collection[uuid.UUID]) -> list[Sample]:
     """This member's live batch, as far as it is in the queue (still); of several, the first one."""
     lease = _first_lease(queue.exclude(lease__in=held), by)
-    return list(queue.filter(lease=lease)) if lease else []
+    live = queue.filter(leased_to=by, leased_until__gt=Now())
+    return list(live.filter(lease=lease)) if lease else []
 
 
 def _first_lease(queue: QuerySet[Sample], by: Any) -> uuid.UUID | None:

@@ -10,6 +10,7 @@ from apps.datasets.actions.changing import change_samples
 from apps.datasets.actions.leasing import take_back
 from apps.datasets.actions.settling import CONSENSUS, Votes, rule_of, undone_by
 from apps.datasets.consensus import EXPERT, OPEN, verdict
+from apps.datasets.lineage import lineage_of
 from apps.datasets.models import Annotation, Dataset, Hold, Policy, Review, Sample
 from apps.state.models import Event
 
@@ -37,7 +38,7 @@ def unsettle(dataset: Dataset, samples: Sequence[Sample], votes: Votes, by: Any)
     rule = rule_of(dataset)
     left = [each for each in samples if verdict(votes[each.pk], rule).state == OPEN]
     ended = _ended_by_label([each.pk for each in left], by)
-    claims = _claims([each.pk for each in left])
+    claims = _claims(dataset, [each.pk for each in left])
     to = Sample.Status.PENDING
     for label in set(claims.values()):
         ours = [each for each in left if each.pk in ended and claims[each.pk] == label]
@@ -56,12 +57,14 @@ def _ended_by_label(keys: Sequence[int], by: Any) -> set[int]:
     return {pk for pk, event in last.items() if event.why == CONSENSUS and event.by_id == by.pk}
 
 
-def _claims(keys: Sequence[int]) -> dict[int, int | None]:
-    """{sample: the class that it came with, as the classes are called today}."""
+def _claims(dataset: Dataset, keys: Sequence[int]) -> dict[int, int | None]:
+    """{sample: the class that it came with, as it is called today}."""
     claims: dict[int, int | None] = dict.fromkeys(keys)
-    roles = [Annotation.As.UPLOADER, Annotation.As.SCHEMA]
-    said = Annotation.objects.filter(sample__in=keys, role__in=roles).order_by("pk")
-    return claims | dict(said.values_list("sample", "label"))
+    lineage = lineage_of(dataset)
+    said = Annotation.objects.filter(sample__in=keys, role=Annotation.As.UPLOADER).order_by("pk")
+    for sample, label, at in said.values_list("sample", "label", "at"):
+        claims[sample] = lineage.now(label, at)
+    return claims
 
 
 def hold_again(dataset: Dataset, samples: Sequence[Sample], votes: Votes) -> None:

@@ -13,11 +13,8 @@ from apps.datasets.actions.changing import change_samples
 from apps.datasets.actions.desk import Decision, Desk, Say, no
 from apps.datasets.actions.leasing import end_leases, skip_samples, take_back
 from apps.datasets.actions.reopening import hold_again, undo_skips
-from apps.datasets.actions.settling import (
-    mark_disputed,
-    settle_by_votes,
-    votes_on,
-)
+from apps.datasets.actions.settling import mark_disputed, settle_by_votes, votes_on
+from apps.datasets.lineage import Lineage, lineage_of
 from apps.datasets.models import Annotation, Dataset, Review, Role, Sample
 from apps.datasets.permissions import require
 from apps.errors import RuleError, invalid
@@ -194,9 +191,9 @@ def undo_review(dataset: Dataset, by: Any, batch: uuid.UUID | None = None) -> li
             if batch and (again := undone_before(dataset, by, batch)):
                 return again
             raise RuleError("nothing_to_undo", _("There is no decision of yours left to undo."))
-        expected = {Say.ACCEPT: "approved", Say.FIX: "approved", Say.REJECT: "rejected"}
-        open_ones = [row for row in rows if row.sample.status == expected[Say(row.decision)]]
-        for label_before, alike in _by_label_before(open_ones).items():
+        lineage = lineage_of(dataset)
+        open_ones = [row for row in rows if _still_stands(row, lineage)]
+        for label_before, alike in _by_label_before(open_ones, lineage).items():
             samples = [row.sample for row in alike]
             to = Sample.Status.PENDING
             change_samples(samples, to=to, by=by, why="undo", label_id=label_before)
@@ -219,8 +216,17 @@ def undone_before(dataset: Dataset, by: Any, batch: uuid.UUID) -> list[int]:
     return list(undone.values_list("sample", flat=True))
 
 
-def _by_label_before(rows: Iterable[Review]) -> dict[int | None, list[Review]]:
+def _still_stands(row: Review, lineage: Lineage) -> bool:
+    """Is the sample as this decision left it? A split of the class it gave has opened it again."""
+    left = {Say.ACCEPT: "approved", Say.FIX: "approved", Say.REJECT: "rejected"}
+    if row.sample.status != left.get(Say(row.decision)):
+        return False
+    return row.decision == Say.REJECT or lineage.now(row.label_id, row.at) is not None
+
+
+def _by_label_before(rows: Iterable[Review], lineage: Lineage) -> dict[int | None, list[Review]]:
+    """By the class that each had before, as it is called today."""
     grouped: dict[int | None, list[Review]] = {}
     for row in rows:
-        grouped.setdefault(row.label_before_id, []).append(row)
+        grouped.setdefault(lineage.now(row.label_before_id, row.at), []).append(row)
     return grouped

@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from apps.datasets.actions.changing import NO_LEASE, change_samples
 from apps.datasets.consensus import EXPERT, REJECT, SETTLED, UNSURE, Option, Rule, disputed, verdict
+from apps.datasets.lineage import lineage_of
 from apps.datasets.models import Annotation, Dataset, Hold, Policy, Review, Sample
 
 # Who speaks as a person that looked: a model or a change of the classes is no vote.
@@ -22,11 +23,16 @@ def rule_of(dataset: Dataset) -> Rule:
 
 
 def votes_on(keys: Sequence[int]) -> Votes:
-    """{sample: {member: their latest answer}}: labels and rejections, unless undone."""
+    """{sample: {member: their latest answer}}: labels and rejections, unless undone.
+
+    keys: samples of one dataset. A vote for a class that was merged counts for the one it went into;
+    one from before a split counts no more, because nobody knows which part was meant.
+    """
+    lineage = lineage_of(Sample.objects.filter(pk__in=keys[:1]).values("dataset")[:1])
     said: list[tuple[Any, int, int, Option | None]] = []
     labels = Annotation.objects.filter(sample__in=keys, role__in=VOTERS).order_by("pk")
     for sample, by, label, at in labels.values_list("sample", "by", "label", "at"):
-        said.append((at, sample, by, UNSURE if label is None else label))
+        said.append((at, sample, by, UNSURE if label is None else lineage.now(label, at)))
     reviews = Review.objects.filter(sample__in=keys, decision__in=["reject", "undo"]).order_by("pk")
     for sample, by, decision, at in reviews.values_list("sample", "by", "decision", "at"):
         said.append((at, sample, by, REJECT if decision == "reject" else None))
@@ -45,9 +51,13 @@ def undone_by(member: Any) -> Exists:
     return Exists(undo.filter(sample=OuterRef("sample"), batch=OuterRef("batch")))
 
 
-def answered(member: Any) -> Q:
-    """Of a sample: whether this member has said what it is, and stands by it."""
+def answered(member: Any, dataset: Dataset) -> Q:
+    """Of a sample: whether this member has said what it is, and stands by it.
+
+    What they said before its class was split counts no more: they may say it again.
+    """
     labels = Annotation.objects.filter(sample=OuterRef("pk"), by=member, role__in=VOTERS)
+    labels = labels.exclude(lineage_of(dataset).outdated())
     rejected = Review.objects.filter(
         sample=OuterRef("pk"), by=member, decision=Review.Decision.REJECT
     )

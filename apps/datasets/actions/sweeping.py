@@ -6,9 +6,11 @@ from apps.datasets.actions.contributing import INGEST
 from apps.datasets.actions.erasing import to_erase
 from apps.datasets.actions.exports import EXPORT, stale
 from apps.datasets.actions.freezing import FREEZE
+from apps.datasets.actions.proposing import CHANGE
+from apps.datasets.actions.relabelling import waiting_changes
 from apps.datasets.actions.uploading import sweep_uploads
 from apps.datasets.actions.withdrawing import ERASE
-from apps.datasets.models import Contribution, Export, Receipt, Version
+from apps.datasets.models import Contribution, Export, Receipt, SchemaChange, Version
 from apps.state.doorbell import ring
 
 
@@ -20,6 +22,8 @@ def ring_for_waiting() -> None:
         ring(ERASE)
     if Version.objects.filter(status=Version.Status.BUILDING).exists():
         ring(FREEZE)
+    if SchemaChange.objects.filter(waiting_changes()).exists():
+        ring(CHANGE)
     if _to_export():
         ring(EXPORT)
 

@@ -10,11 +10,13 @@ from django.db.models import Q
 
 from apps.datasets import blobs, staging
 from apps.datasets.actions.classing import Classes
-from apps.datasets.actions.placing import Placed, place_newcomers
+from apps.datasets.actions.matching import Rows
+from apps.datasets.actions.placing import Placed, link_newcomers, place_newcomers
 from apps.datasets.ingest.folders import Claims, folder_claims
 from apps.datasets.ingest.image import CleanImage, clean_image
+from apps.datasets.ingest.manifest import Row
 from apps.datasets.lookalikes import index_looks
-from apps.datasets.models import Annotation, Dataset, LabelClass, Receipt, Sample, Scale
+from apps.datasets.models import Annotation, Dataset, Receipt, Sample, Scale
 from apps.datasets.tallies import count_new
 
 log = logging.getLogger(__name__)
@@ -71,16 +73,18 @@ def _write(dataset_id: int, taken: list[Taken]) -> None:
     ours = _still_claimed(taken)
     twins = _Twins(dataset_id, ours)
     classes = Classes(dataset_id)
+    rows = Rows(each.receipt for each in ours)
     fresh: list[tuple[Taken, Sample]] = []
     for each in ours:
         twin = twins.of(each)
-        sample = twin or _sample(each, classes)
+        sample = twin or _sample(each, rows.of(each.receipt), classes)
         if twin is None:
             twins.add(each, sample)
             fresh.append((each, sample))
         _fill(each, sample, duplicate=twin is not None)
     placed = place_newcomers(dataset_id, [sample for _each, sample in fresh])
     created = Sample.objects.bulk_create(sample for _each, sample in fresh)
+    link_newcomers(placed)
     Annotation.objects.bulk_create(
         Annotation(
             sample=sample,
@@ -131,22 +135,18 @@ class _Twins:
         self._pixels[each.image.content_sha256] = self._blobs[each.blob] = sample
 
 
-def _class_of(each: Taken, classes: Classes) -> LabelClass | None:
-    """The folder's class; where no folder claims one, the contribution's."""
-    if each.claims.label:
-        return classes.named(each.claims.label)
-    return each.receipt.contribution.default_class
-
-
-def _sample(each: Taken, classes: Classes) -> Sample:
+def _sample(each: Taken, row: Row, classes: Classes) -> Sample:
+    """The manifest's row counts before the folders, those before what the contribution says."""
     contribution = each.receipt.contribution
-    label = _class_of(each, classes)
+    claimed = row.label or each.claims.label
+    chosen = classes.chosen(contribution.default_class, contribution.created_at)
+    label = classes.named(claimed) if claimed else chosen
     return Sample(
         dataset_id=contribution.dataset_id,
         contribution=contribution,
         contributor_id=contribution.member_id,
         label=label,
-        claimed_class="" if label else each.claims.label,
+        claimed_class="" if label else claimed,
         blob_sha256=each.blob,
         thumbnail_sha256=each.thumbnail,
         content_sha256=each.image.content_sha256,
@@ -155,11 +155,11 @@ def _sample(each: Taken, classes: Classes) -> Sample:
         height=each.image.height,
         scale=Scale.of(each.image.width, each.image.height),
         size=each.size,
-        source=contribution.source,
-        licence=contribution.licence,
+        source=row.source or contribution.source,
+        licence=row.licence or contribution.licence,
         pdq=each.image.pdq,
-        group=each.image.content_sha256[:32],
-        declared_split=each.claims.split,
+        group=row.group or each.image.content_sha256[:32],
+        declared_split=row.split or each.claims.split,
     )
 
 

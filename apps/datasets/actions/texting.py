@@ -13,7 +13,7 @@ from apps.datasets.actions.classing import Classes
 from apps.datasets.ingest.folders import folder_claims
 from apps.datasets.ingest.refusal import Refused
 from apps.datasets.ingest.text import CleanText, Entry, clean_text, read_entries
-from apps.datasets.models import Annotation, Dataset, Receipt, Sample
+from apps.datasets.models import Annotation, Dataset, Licence, Receipt, Sample
 from apps.datasets.tallies import count_new
 
 PORTION = 500
@@ -77,11 +77,18 @@ def _read(parent: Receipt, entry: Entry) -> Read:
         source_sha256=hashlib.sha256(data).hexdigest(),
     )
     try:
+        _check_licence(entry)
         return Read(entry, receipt, clean_text(entry.text, most=settings.MAX_TEXT_CHARS))
     except Refused as refusal:
         receipt.outcome, receipt.code = Outcome.REFUSED, refusal.code
         receipt.facts = refusal.facts
         return Read(entry, receipt, None)
+
+
+def _check_licence(entry: Entry) -> None:
+    if entry.licence and not Licence.spelled(entry.licence):
+        known = ", ".join(Licence.values)
+        raise Refused("unknown_licence", found=entry.licence[:60], known=known)
 
 
 def _not_taken(parent: Receipt, read: Iterable[Read]) -> list[Read]:
@@ -107,7 +114,8 @@ def _sample(parent: Receipt, each: Read, classes: Classes) -> Sample:
     contribution = parent.contribution
     claims = folder_claims(parent.name)
     claimed = each.entry.label or claims.label
-    label = classes.named(claimed) if claimed else contribution.default_class
+    chosen = classes.chosen(contribution.default_class, contribution.created_at)
+    label = classes.named(claimed) if claimed else chosen
     return Sample(
         dataset_id=contribution.dataset_id,
         contribution=contribution,
@@ -119,8 +127,8 @@ def _sample(parent: Receipt, each: Read, classes: Classes) -> Sample:
         media_type="text/plain",
         size=len(clean.data),
         excerpt=clean.excerpt,
-        source=contribution.source,
-        licence=contribution.licence,
+        source=each.entry.source or contribution.source,
+        licence=Licence.spelled(each.entry.licence) or contribution.licence,
         group=each.entry.group or clean.content_sha256[:32],
         declared_split=each.entry.split or claims.split,
     )

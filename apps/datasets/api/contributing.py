@@ -18,10 +18,9 @@ from apps.datasets.api.scope import (
     DatasetScoped,
     allowed,
     checked,
-    contribution_of,
 )
 from apps.datasets.models import Contribution, Receipt, Role
-from apps.datasets.permissions import require
+from apps.datasets.permissions import contribution_for, require
 from apps.datasets.serializers.contributing import (
     AnnounceSerializer,
     ContributionSerializer,
@@ -57,7 +56,7 @@ class Contributions(DatasetScoped, generics.ListAPIView[Contribution]):
 class OneContribution(APIView):
     @extend_schema(responses=ContributionSerializer)
     def get(self, request: Request, uuid: str) -> Response:
-        return Response(ContributionSerializer(contribution_of(request, uuid)).data)
+        return Response(ContributionSerializer(contribution_for(request.user, uuid)).data)
 
 
 class Files(APIView):
@@ -69,7 +68,7 @@ class Files(APIView):
         request={"multipart/form-data": FileSerializer}, responses={201: ReceiptSerializer}
     )
     def post(self, request: Request, uuid: str) -> Response:
-        contribution = contribution_of(request, uuid)
+        contribution = contribution_for(request.user, uuid)
         data = checked(FileSerializer, request)
         file = data["file"]
         name = data.get("name") or file.name or ""
@@ -84,7 +83,7 @@ class Missing(APIView):
 
     @extend_schema(request=AnnounceSerializer, responses=MissingSerializer)
     def post(self, request: Request, uuid: str) -> Response:
-        contribution = contribution_of(request, uuid)
+        contribution = contribution_for(request.user, uuid)
         data = checked(AnnounceSerializer, request)
         files = [actions.Announced(**each) for each in data.pop("files")]
         missing = actions.announce_files(contribution, request.user, files, **data)
@@ -104,6 +103,7 @@ class RawFile(APIView):
     """Send one file as the body itself; its name and hash are in the address."""
 
     parser_classes = [RawParser]
+    throttle_classes = ()  # files are bounded by their sender's room, not by requests a minute
 
     @extend_schema(
         parameters=[
@@ -114,7 +114,7 @@ class RawFile(APIView):
         responses={201: ReceiptSerializer},
     )
     def put(self, request: Request, uuid: str) -> Response:
-        contribution = contribution_of(request, uuid)
+        contribution = contribution_for(request.user, uuid)
         name = request.query_params.get("name", "")
         if not name or len(name) > MAX_SENT_NAME:
             text = _("A file needs a name of at most %(limit)s characters.")
@@ -135,7 +135,7 @@ class RawFile(APIView):
 class Reopen(APIView):
     @extend_schema(request=None, responses=ContributionSerializer)
     def post(self, request: Request, uuid: str) -> Response:
-        contribution = contribution_of(request, uuid)
+        contribution = contribution_for(request.user, uuid)
         actions.reopen_contribution(contribution, request.user)
         return Response(ContributionSerializer(contribution).data)
 
@@ -143,7 +143,7 @@ class Reopen(APIView):
 class Finish(APIView):
     @extend_schema(request=None, responses=ContributionSerializer)
     def post(self, request: Request, uuid: str) -> Response:
-        contribution = contribution_of(request, uuid)
+        contribution = contribution_for(request.user, uuid)
         actions.finish_contribution(contribution, request.user)
         return Response(ContributionSerializer(contribution).data)
 
@@ -151,7 +151,7 @@ class Finish(APIView):
 class Discard(APIView):
     @extend_schema(request=None, responses=ContributionSerializer)
     def post(self, request: Request, uuid: str) -> Response:
-        contribution = contribution_of(request, uuid)
+        contribution = contribution_for(request.user, uuid)
         actions.discard_contribution(contribution, request.user)
         return Response(ContributionSerializer(contribution).data)
 
@@ -166,6 +166,8 @@ class Receipts(generics.ListAPIView[Receipt]):
     def get_queryset(self) -> QuerySet[Receipt]:
         if getattr(self, "swagger_fake_view", False):
             return Receipt.objects.none()
-        found = contribution_of(self.request, self.kwargs["uuid"]).receipts.select_related("sample")
+        found = contribution_for(self.request.user, self.kwargs["uuid"]).receipts.select_related(
+            "sample"
+        )
         outcome = allowed(self.request, "outcome", Receipt.Outcome.values)
         return found.filter(outcome=outcome) if outcome else found

@@ -32,6 +32,7 @@ class Samples(DatasetScoped, generics.ListAPIView[Sample]):
             OpenApiParameter("disputed", enum=CHOICES["disputed"]),
             OpenApiParameter("source"),
             OpenApiParameter("contributor", description="a username"),
+            OpenApiParameter("group", description="what stays in one split: a group's name"),
             OpenApiParameter("q", description="words inside a text"),
         ]
     )

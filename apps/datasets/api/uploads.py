@@ -19,8 +19,8 @@ from rest_framework.views import APIView
 from apps.datasets.actions import uploading
 from apps.datasets.actions.contributing import require_receiving
 from apps.datasets.api.contributing import CHUNK, RawParser
-from apps.datasets.api.scope import contribution_of
 from apps.datasets.models import Dataset, Upload
+from apps.datasets.permissions import contribution_for
 from apps.errors import RuleError, invalid
 
 VERSION = "1.0.0"
@@ -44,6 +44,7 @@ def answer(status: int, **headers: str | int) -> HttpResponse:
 
 class Tus(APIView):
     parser_classes = [RawParser]
+    throttle_classes = ()  # as in contributing.RawFile
     content_negotiation_class = AnyType
 
     @extend_schema(exclude=True)
@@ -89,7 +90,7 @@ class Uploads(Tus):
 
     @extend_schema(request=None, responses={201: None})
     def post(self, request: Request, uuid: str) -> HttpResponse:
-        contribution = contribution_of(request, uuid)
+        contribution = contribution_for(request.user, uuid)
         require_receiving(contribution, request.user)
         check_version(request)
         size = number(request, "Upload-Length")

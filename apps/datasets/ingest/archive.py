@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
+from apps.datasets.ingest.manifest import is_manifest
 from apps.datasets.ingest.refusal import Refused
 
 CHUNK = 2**18
@@ -60,9 +61,9 @@ def is_nested(name: str) -> bool:
 
 
 def zip_members(stream: IO[bytes], bounds: Bounds) -> Iterator[Member]:
-    """The files of a zip. Raises Refused for the whole of it before the first one."""
+    """The files of a zip, a manifest first. Raises Refused for the whole of it before that."""
     with open_archive(stream, bounds) as archive:
-        for entry in entries_of(archive):
+        for entry in sorted(entries_of(archive), key=lambda each: not is_manifest(each.filename)):
             try:
                 check_entry(entry, bounds)
                 yield Member(entry.filename, entry.file_size, read_entry(archive, entry, bounds))

@@ -4,6 +4,7 @@ import hashlib
 import io
 import struct
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +15,9 @@ from apps.datasets.ingest.refusal import Refused
 
 THUMBNAIL_SIDE = 256
 MIN_SIDE = 4
+BAND = 512  # rows
+# The lossless WebP encoder takes twenty bytes a pixel; a larger picture is stored as PNG.
+WEBP_PIXELS = 12_000_000
 # What the first bytes say. Names never decide.
 SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -85,17 +89,24 @@ def _clean(data: bytes, kind: str, max_pixels: int) -> CleanImage:
         if kind != "JPEG":
             raise Refused("animated", frames=frames)
         fixes.append("previews_removed")
-    pixels = _decode(opened)
-    oriented = _orient(pixels)
-    if oriented is not pixels:
+    mode = opened.mode
+    oriented = _orient(_decode(opened))
+    if oriented is not opened:
         fixes.append("oriented")
+    # Pixels are let go as soon as the next form of them is there: four bytes each, and a worker may
+    # have fifty million of them at a time.
+    del opened
     image = _to_kept_mode(oriented, kind)
-    if image.mode != opened.mode:
+    del oriented
+    if image.mode != mode:
         fixes.append("converted")
         quantisation = {}
+    if kind == "WEBP" and image.width * image.height > WEBP_PIXELS:
+        fixes.append("stored_as_png")
+        kind = "PNG"
     small = _small(image)
-    return CleanImage(
-        data=_encode(_fresh(image), kind, quantisation),
+    found = CleanImage(
+        data=b"",
         thumbnail=_save(small, "JPEG", quality=82) if small else None,
         media_type=MEDIA_TYPES[kind],
         width=image.width,
@@ -104,6 +115,9 @@ def _clean(data: bytes, kind: str, max_pixels: int) -> CleanImage:
         pdq=pdq_of(small or image),
         fixes=fixes,
     )
+    fresh = _fresh(image)
+    del image
+    return replace(found, data=_encode(fresh, kind, quantisation))
 
 
 def sniff(data: bytes) -> str:
@@ -132,6 +146,8 @@ def _open(data: bytes, kind: str, max_pixels: int) -> Image.Image:
         raise Refused("too_many_pixels", limit=max_pixels) from None
     except (UnidentifiedImageError, *DECODE_ERRORS):
         raise Refused("unreadable") from None
+    if kind == "WEBP":  # its decoder holds four copies of the picture where the others hold one
+        max_pixels //= 2
     if image.width * image.height > max_pixels:
         raise Refused("too_many_pixels", limit=max_pixels, width=image.width, height=image.height)
     if min(image.size) < MIN_SIDE:
@@ -169,12 +185,25 @@ def _to_kept_mode(image: Image.Image, kind: str) -> Image.Image:
     if image.mode in KEPT_MODES[kind] and "transparency" not in image.info:
         return image
     if image.mode.startswith("I") or image.mode == "F":
-        # 16-bit greys: keep the high byte (convert() would clip instead).
-        return image.convert("I").point(lambda value: value / 256).convert("L")
+        return _high_bytes(image)
     if image.mode == "1":
         return image.convert("L")
     has_alpha = "A" in image.getbands() or "a" in image.mode or "transparency" in image.info
     return image.convert("RGBA" if has_alpha and kind != "JPEG" else "RGB")
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """(top, some rows) from top to bottom: so that no work needs another whole image."""
+    for top in range(0, image.height, BAND):
+        yield top, image.crop((0, top, image.width, min(top + BAND, image.height)))
+
+
+def _high_bytes(image: Image.Image) -> Image.Image:
+    """16-bit greys: the high byte of each (convert() would clip instead)."""
+    found = Image.new("L", image.size, None)
+    for top, rows in _bands(image):
+        found.paste(rows.convert("I").point(lambda value: value / 256).convert("L"), (0, top))
+    return found
 
 
 def _fresh(image: Image.Image) -> Image.Image:
@@ -227,5 +256,6 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 def _content_sha256(image: Image.Image) -> str:
     digest = hashlib.sha256(f"{image.mode} {image.width}x{image.height}\n".encode())
-    digest.update(image.tobytes())
+    for _top, rows in _bands(image):
+        digest.update(rows.tobytes())
     return digest.hexdigest()

@@ -29,8 +29,10 @@ def pdq_of(image: Image.Image) -> str:
     import numpy as np  # noqa: PLC0415
     import pdqhash  # noqa: PLC0415
 
-    small = image.copy() if image.mode == "RGB" else image.convert("RGB")
-    small.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    small = image if image.mode == "RGB" else image.convert("RGB")
+    if max(image.size) > SIDE:
+        shrunk = [max(1, round(side * SIDE / max(image.size))) for side in image.size]
+        small = small.resize((shrunk[0], shrunk[1]), Image.Resampling.BILINEAR, reducing_gap=3.0)
     bits, quality = pdqhash.compute(np.asarray(small))
     if quality < MIN_QUALITY:
         return ""

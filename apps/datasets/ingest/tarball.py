@@ -18,6 +18,7 @@ from apps.datasets.ingest.archive import (
     is_nested,
     is_unsafe,
 )
+from apps.datasets.ingest.manifest import is_manifest
 from apps.datasets.ingest.refusal import Refused
 
 # Names and other extras of an entry stand in headers of their own, which tarfile reads into memory.
@@ -57,10 +58,18 @@ class _Counted:
 
 
 def tar_members(stream: IO[bytes], bounds: Bounds) -> Iterator[Member]:
-    """The files of a tar or tar.gz. Raises Refused for the whole of it before the first one."""
-    _check(stream, bounds)
+    """The files of a tar or tar.gz, its first manifest before the others.
+
+    Raises Refused for the whole of it before that.
+    """
+    manifest = _check(stream, bounds)
+    if manifest:
+        yield manifest
     for info, archive in _headers(stream, bounds):
-        yield _member(info, archive, bounds)
+        if manifest and is_manifest(info.name):
+            manifest = None  # this one was first
+        else:
+            yield _member(info, archive, bounds)
 
 
 def _headers(
@@ -85,17 +94,22 @@ def _headers(
         raise Refused("bad_archive") from None
 
 
-def _check(stream: IO[bytes], bounds: Bounds) -> None:
+def _check(stream: IO[bytes], bounds: Bounds) -> Member | None:
+    """The first manifest at its root, if there is one; it is found on the way."""
     files = unpacked = 0
-    for info, _archive in _headers(stream, bounds):
+    manifest = None
+    for info, archive in _headers(stream, bounds):
         files += 1
         unpacked += info.size
         if files > bounds.files:
             raise Refused("archive_too_many_files", found=files, limit=bounds.files)
         if unpacked > bounds.unpacked_bytes:
             raise Refused("archive_too_large", found=unpacked, limit=bounds.unpacked_bytes)
+        if manifest is None and is_manifest(info.name):
+            manifest = _member(info, archive, bounds)
     if not files:
         raise Refused("bad_archive")
+    return manifest
 
 
 def _member(info: tarfile.TarInfo, archive: tarfile.TarFile, bounds: Bounds) -> Member:

@@ -7,7 +7,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from apps.datasets.ingest.folders import MAX_CLASS, SPLIT_FOLDERS, UNSEEN
@@ -18,6 +18,8 @@ TEXT = ("text", "sentence", "content", "utterance", "question", "document")
 LABEL = ("label", "category", "class", "intent", "target")
 SPLIT = ("split", "subset")
 GROUP = ("group", "source_id", "author", "document_id")
+SOURCE = ("source",)
+LICENCE = ("licence", "license")
 DELIMITERS = ",;\t"
 EXCERPT = 200
 KEPT = re.compile(r"[^\S\n]+")
@@ -32,6 +34,8 @@ class Entry:
     label: str = ""
     split: str = ""
     group: str = ""
+    source: str = ""
+    licence: str = ""  # as it is written
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def read_entries(data: bytes, name: str, *, most: int) -> Iterator[Entry]:
 
 
 def _with_split(entry: Entry, split: str) -> Entry:
-    return Entry(entry.line, entry.text, entry.label, split, entry.group)
+    return replace(entry, split=split)
 
 
 def _entries(text: str) -> Iterator[Entry]:
@@ -116,7 +120,9 @@ def _json_lines(text: str) -> Iterator[Entry]:
             continue
         try:
             row = json.loads(line)
-        except ValueError:
+            if "\\u" in line:  # half of a surrogate pair is text that nothing can store
+                json.dumps(row, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
             raise Refused("bad_table", line=number) from None
         if not isinstance(row, dict):
             raise Refused("bad_table", line=number)
@@ -131,10 +137,17 @@ def _entry(line: int, row: Mapping[str, object]) -> Entry:
     return Entry(
         line,
         _value(named, TEXT),
-        " ".join(_value(named, LABEL).split())[:MAX_CLASS],
+        _words(named, LABEL)[:MAX_CLASS],
         SPLIT_FOLDERS.get(split, ""),
-        _value(named, GROUP)[:80],
+        _words(named, GROUP)[:80],
+        _words(named, SOURCE)[:120],
+        _words(named, LICENCE),
     )
+
+
+def _words(row: Mapping[str, object], names: tuple[str, ...]) -> str:
+    """One line of seen characters."""
+    return UNSEEN.sub("", " ".join(_value(row, names).split()))
 
 
 def _value(row: Mapping[str, object], names: tuple[str, ...]) -> str:

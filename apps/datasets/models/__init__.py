@@ -16,6 +16,7 @@ from apps.datasets.models.dataset import (
 from apps.datasets.models.sample import (
     Annotation,
     Comment,
+    DeclaredGroup,
     Hold,
     LookBand,
     Review,
@@ -25,14 +26,16 @@ from apps.datasets.models.sample import (
     Split,
     Tally,
 )
-from apps.datasets.models.version import Export, Version, VersionSpan
+from apps.datasets.models.version import Export, GroupSplit, Version, VersionSpan
 
 __all__ = [
     "Annotation",
     "Comment",
     "Contribution",
     "Dataset",
+    "DeclaredGroup",
     "Export",
+    "GroupSplit",
     "Hold",
     "Invitation",
     "LabelClass",

@@ -42,9 +42,10 @@ class SchemaChange(models.Model):
     label = models.ForeignKey(LabelClass, models.PROTECT, related_name="+")
     # Merge: the class it goes into.
     into = models.ForeignKey(LabelClass, models.PROTECT, null=True, related_name="+")
-    # Rename: the name before and after. Split: the names of the parts.
+    # The class's name when it was proposed; what it is renamed to, or the name of `into` then.
     old_name = models.CharField(max_length=80, blank=True)
     new_name = models.CharField(max_length=80, blank=True)
+    # Split: the names of the parts; the old class may be one of them.
     parts = models.JSONField(default=list)
     why = models.CharField(_("why"), max_length=300, blank=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
@@ -53,7 +54,13 @@ class SchemaChange(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
     )
     decided_at = models.DateTimeField(null=True)
-    # Samples it has moved so far; a worker does it in portions, under a claim.
+    reverted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+"
+    )
+    reverted_at = models.DateTimeField(null=True)
+    # Written when it is approved: how many samples it touched, and what taking it back restores.
+    facts = models.JSONField(default=dict)
+    # Samples it has moved so far (or moved back); a worker does it in portions, under a claim.
     done = models.PositiveIntegerField(default=0)
     claimed_by = models.CharField(max_length=80, blank=True)
     claimed_until = models.DateTimeField(null=True)

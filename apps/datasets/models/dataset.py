@@ -48,6 +48,15 @@ class Licence(models.TextChoices):
     MIT = "MIT", "MIT License"
     PROPRIETARY = "LicenseRef-Proprietary", "LicenseRef-Proprietary"
 
+    @classmethod
+    def spelled(cls, text: str) -> "Licence | None":
+        """The licence that a file means by its identifier or name, whatever case and spaces."""
+        wanted = "-".join(text.casefold().replace("_", " ").split())
+        for each in cls:
+            if wanted in {each.value.casefold(), "-".join(each.label.casefold().split())}:
+                return each
+        return None
+
 
 class Role(models.TextChoices):
     """Ordered from most to least; each implies the ones after it (see `permissions.py`)."""
@@ -144,6 +153,11 @@ class Dataset(models.Model):
     @property
     def holds_texts(self) -> bool:
         return self.task == TaskKind.TEXT_CLASSIFICATION
+
+    @property
+    def current_classes(self) -> "list[LabelClass]":
+        """As `classes.current()`, of what was prefetched where it was."""
+        return [label for label in self.classes.all() if label.retired_at is None]
 
 
 class LabelClassQuerySet(models.QuerySet["LabelClass"]):

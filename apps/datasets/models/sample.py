@@ -42,6 +42,10 @@ class Scale(models.IntegerChoices):
         return cls((longer >= 64) + (longer >= 256) + (longer >= 1024))
 
 
+# A sample that came in resembling another, and is not withdrawn.
+_LOOKALIKE = models.Q(lookalike_of__isnull=False) & ~models.Q(status="withdrawn")
+
+
 class SampleQuerySet(models.QuerySet["Sample"]):
     def visible_to(self, user: Any) -> "SampleQuerySet":
         return self.filter(dataset__in=Dataset.objects.visible_to(user))
@@ -68,15 +72,21 @@ class Sample(models.Model):
         Status.WITHDRAWN: frozenset(),
     }
 
-    dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="samples")
+    # Keys without an index of their own: the indexes below begin with them. Each index that could be
+    # left out is a tenth of what it costs to freeze a million samples.
+    dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="samples", db_index=False)
     contribution = models.ForeignKey(
-        "datasets.Contribution", models.PROTECT, related_name="samples"
+        "datasets.Contribution", models.PROTECT, related_name="samples", db_index=False
     )
-    contributor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    contributor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     # The class as it stands (claimed while pending, settled once approved), copied from the newest
     # annotation so that lists need no join; null while nobody named a known class.
-    label = models.ForeignKey(LabelClass, models.PROTECT, null=True, related_name="samples")
+    label = models.ForeignKey(
+        LabelClass, models.PROTECT, null=True, related_name="samples", db_index=False
+    )
     # A folder's name that is no class yet: a maintainer may make it one.
     claimed_class = models.CharField(max_length=80, blank=True)
     # Why it is kept out of the ordinary queue; only a pending sample has one.
@@ -104,12 +114,21 @@ class Sample(models.Model):
     # What must stay on one side of the split: patient, device, scene; by default the cluster of
     # near-duplicates, which for most samples is the sample itself.
     group = models.CharField(max_length=80)
+    # What was there and looked most like it when it came in. Lists of look-alikes have the index.
+    lookalike_of = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
     declared_split = models.CharField(max_length=10, choices=Split.choices, blank=True)
     # Given once, when the group first enters a version; never changed after that.
     split = models.CharField(max_length=10, choices=Split.choices, blank=True)
     # Handed out to one member at a time, by the database's clock; `lease` names the batch.
     leased_to = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
     )
     leased_until = models.DateTimeField(null=True, blank=True)
     lease = models.UUIDField(null=True, blank=True)
@@ -163,10 +182,25 @@ class Sample(models.Model):
                 condition=models.Q(disputed=True, status="pending"),
                 name="samples_disputed_queue",
             ),
-            models.Index(fields=["dataset", "group"], name="samples_of_group"),
+            models.Index(fields=["dataset", "group", "id"], name="samples_of_group"),
+            # Look-alikes, newest first; and by group, so that each group is listed once.
+            models.Index(fields=["dataset", "id"], condition=_LOOKALIKE, name="samples_alike"),
+            models.Index(
+                fields=["dataset", "group", "id"],
+                condition=_LOOKALIKE,
+                name="samples_alike_by_group",
+            ),
+            # A contributor reads why theirs were rejected: a few among many.
+            models.Index(
+                fields=["dataset", "contributor", "id"],
+                condition=models.Q(status="rejected"),
+                name="samples_rejected",
+            ),
             models.Index(fields=["contribution", "status"], name="samples_of_contribution"),
             models.Index(
-                fields=["lease"], condition=~models.Q(lease=None), name="samples_of_lease"
+                fields=["leased_to"],
+                condition=models.Q(leased_to__isnull=False),
+                name="samples_leased",
             ),
             # Erasing asks whether anybody else still uses a blob.
             models.Index(fields=["blob_sha256"], name="samples_by_blob"),
@@ -195,12 +229,20 @@ class Annotation(models.Model):
 
     sample = models.ForeignKey(Sample, models.CASCADE, related_name="annotations")
     # Null: looked at it and could not tell.
-    label = models.ForeignKey(LabelClass, models.PROTECT, null=True, related_name="+")
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    label = models.ForeignKey(
+        LabelClass, models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
     role = models.CharField(max_length=10, choices=As.choices)
     # The change of the classes that wrote it, where one did.
     change = models.ForeignKey(
-        "datasets.SchemaChange", models.PROTECT, null=True, related_name="annotations"
+        "datasets.SchemaChange",
+        models.PROTECT,
+        null=True,
+        related_name="annotations",
+        db_index=False,  # the partial one below: few annotations have a change
     )
     # Annotations sent together are undone together; an undo writes the earlier label again.
     batch = models.UUIDField(default=uuid.uuid4)
@@ -208,7 +250,17 @@ class Annotation(models.Model):
 
     class Meta:
         ordering = ("pk",)
-        indexes = (models.Index(fields=["by", "-id"], name="annotations_of_member"),)
+        indexes = (
+            models.Index(fields=["by", "-id"], name="annotations_of_member"),
+            # Who was ever called so, sample by sample.
+            models.Index(fields=["label", "sample"], name="annotations_of_class"),
+            # What a change of the classes wrote: taking it back walks along, and asks for each.
+            models.Index(
+                fields=["change", "sample"],
+                condition=models.Q(change__isnull=False),
+                name="annotations_of_change",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.sample_id}: {self.label_id}"
@@ -238,11 +290,17 @@ class Review(models.Model):
         OTHER = "other", _("other")
 
     sample = models.ForeignKey(Sample, models.CASCADE, related_name="reviews")
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
     decision = models.CharField(max_length=8, choices=Decision.choices)
-    label = models.ForeignKey(LabelClass, models.PROTECT, null=True, related_name="+")
+    label = models.ForeignKey(
+        LabelClass, models.PROTECT, null=True, related_name="+", db_index=False
+    )
     # The class before a fix, so that an undo can restore it.
-    label_before = models.ForeignKey(LabelClass, models.PROTECT, null=True, related_name="+")
+    label_before = models.ForeignKey(
+        LabelClass, models.PROTECT, null=True, related_name="+", db_index=False
+    )
     reason = models.CharField(max_length=12, choices=Reason.choices, blank=True)
     note = models.CharField(max_length=500, blank=True)
     # Decisions sent together are undone together.
@@ -305,6 +363,29 @@ class LookBand(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sample_id}: {self.key}"
+
+
+class DeclaredGroup(models.Model):
+    """Where the samples of a group that a contributor named are now.
+
+    Look-alikes join groups, and then one name is left. Whoever comes later and is declared to be of
+    the same patient must follow the others, whatever their group is called by then.
+    """
+
+    dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="+", db_index=False)
+    name = models.CharField(max_length=80)
+    group = models.CharField(max_length=80)
+    # Look-alikes are in it that nobody declared to be: its samples cannot simply leave it any more.
+    joined = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["dataset", "name"], name="declared_group_once"),
+        )
+        indexes = (models.Index(fields=["dataset", "group"], name="declared_by_group"),)
+
+    def __str__(self) -> str:
+        return f"{self.name} is in {self.group}"
 
 
 class Tally(models.Model):

@@ -110,9 +110,10 @@ class VersionSpan(models.Model):
     samples stay near a million rows.
     """
 
-    dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="+")
+    # The indexes below begin with it; nobody looks spans up by class alone.
+    dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="+", db_index=False)
     sample = models.ForeignKey(Sample, models.PROTECT, related_name="spans")
-    label = models.ForeignKey(LabelClass, models.PROTECT, related_name="+")
+    label = models.ForeignKey(LabelClass, models.PROTECT, related_name="+", db_index=False)
     split = models.CharField(max_length=10, choices=Split.choices)
     first = models.PositiveIntegerField()
     last = models.PositiveIntegerField(null=True)
@@ -132,6 +133,26 @@ class VersionSpan(models.Model):
 
     def __str__(self) -> str:
         return f"sample {self.sample_id} in {self.first}…{self.last or ''}"
+
+
+class GroupSplit(models.Model):
+    """The split of a group: given once, when it first enters a version, and never changed.
+
+    Samples carry a copy, so that lists and filters need no join.
+    """
+
+    # The constraint's index begins with it.
+    dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="+", db_index=False)
+    group = models.CharField(max_length=80)
+    split = models.CharField(max_length=10, choices=Split.choices)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["dataset", "group"], name="one_split_of_a_group"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.group}: {self.split}"
 
 
 class Export(models.Model):

@@ -16,10 +16,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.datasets import actions, blind, seals
+from apps.datasets.contributors import rejected_number
 from apps.datasets.forms import ContributeForm, FilesForm
 from apps.datasets.models import Contribution, Receipt, Role
-from apps.datasets.pages.scope import contribution_of, dataset_of, frame, refuse
-from apps.datasets.permissions import require
+from apps.datasets.pages.manifests import control
+from apps.datasets.pages.scope import dataset_of, frame, refuse
+from apps.datasets.permissions import contribution_for, require
 from apps.datasets.reads import claimed_classes, outcome_counts
 from apps.datasets.receipts import RECEIPT_COLUMNS, receipt_rows, sentence
 from apps.datasets.storage import room_of
@@ -49,6 +51,7 @@ def contribute(request: HttpRequest, slug: str) -> HttpResponse:
         "form": form,
         "mine": dataset.contributions.filter(member_id=request.user.pk)[:10],
         "classes": dataset.classes.current(),
+        "rejected": rejected_number(dataset, request.user),
         "room": room_of(request.user),
     }
     return render(request, "datasets/contribute.html", context)
@@ -58,9 +61,10 @@ def contribute(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 def contribution(request: HttpRequest, uuid: str) -> HttpResponse:
     """The batch: where to drop files while it is open, and a receipt for each that came."""
-    found = contribution_of(request, uuid)
+    found = contribution_for(request.user, uuid)
     context = frame(request, found.dataset, "contribute")
     context |= _progress(found) | _receipts(request, found) | _sent(found)
+    context |= control(request, found)
     context |= {
         "form": FilesForm(),
         "mine": found.member_id == request.user.pk,
@@ -127,7 +131,7 @@ def _receipts(request: HttpRequest, found: Contribution) -> dict[str, Any]:
 @login_required
 @only_if_changed
 def contribution_live(request: HttpRequest, uuid: str) -> HttpResponse:
-    context = _progress(contribution_of(request, uuid))
+    context = _progress(contribution_for(request.user, uuid))
     return render(request, "datasets/_progress.html", context)
 
 
@@ -135,7 +139,7 @@ def contribution_live(request: HttpRequest, uuid: str) -> HttpResponse:
 @login_required
 def contribution_files(request: HttpRequest, uuid: str) -> HttpResponse:
     """Files from the plain form, for a browser without JavaScript."""
-    found = contribution_of(request, uuid)
+    found = contribution_for(request.user, uuid)
     form = FilesForm(request.POST, request.FILES)
     if not form.is_valid():
         raise invalid("no_files", _("Choose at least one file."))
@@ -152,7 +156,7 @@ def contribution_files(request: HttpRequest, uuid: str) -> HttpResponse:
 @require_POST
 @login_required
 def contribution_finish(request: HttpRequest, uuid: str) -> HttpResponse:
-    actions.finish_contribution(contribution_of(request, uuid), request.user)
+    actions.finish_contribution(contribution_for(request.user, uuid), request.user)
     messages.success(
         request, _("Thank you. Each file gets its receipt below as soon as it is checked.")
     )
@@ -162,7 +166,7 @@ def contribution_finish(request: HttpRequest, uuid: str) -> HttpResponse:
 @require_POST
 @login_required
 def contribution_discard(request: HttpRequest, uuid: str) -> HttpResponse:
-    found = contribution_of(request, uuid)
+    found = contribution_for(request.user, uuid)
     actions.discard_contribution(found, request.user)
     messages.success(request, _("The contribution is discarded; nothing of it will be used."))
     return redirect("contribute", found.dataset.slug)
@@ -171,7 +175,7 @@ def contribution_discard(request: HttpRequest, uuid: str) -> HttpResponse:
 @require_POST
 @login_required
 def contribution_reopen(request: HttpRequest, uuid: str) -> HttpResponse:
-    found = contribution_of(request, uuid)
+    found = contribution_for(request.user, uuid)
     actions.reopen_contribution(found, request.user)
     messages.success(request, _("It is open again: choose the files to send."))
     return redirect(f"{reverse('contribution', args=[uuid])}?outcome=refused")
@@ -181,7 +185,7 @@ def contribution_reopen(request: HttpRequest, uuid: str) -> HttpResponse:
 @also_by_token
 def receipts_csv(request: HttpRequest, uuid: str) -> StreamingHttpResponse:
     """Every receipt (of one outcome, if asked for) as a table, streamed."""
-    found = contribution_of(request, uuid)
+    found = contribution_for(request.user, uuid)
     outcome = request.GET.get("outcome", "")
     if outcome and outcome not in Receipt.Outcome.values:
         raise invalid("invalid_filter", _("There is no such filter."))

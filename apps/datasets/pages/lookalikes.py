@@ -7,13 +7,16 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from apps.datasets import actions, blind, seals
 from apps.datasets.actions.holding import HELD, Verdict
+from apps.datasets.clusters import MANY, clusters
 from apps.datasets.lookalikes import resembles
 from apps.datasets.models import Dataset, Hold, Role, Sample
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import require
+from apps.datasets.queues import held_queues
 from apps.datasets.searching import number
 
 SHOWN = 12
@@ -28,8 +31,7 @@ def lookalikes(request: HttpRequest, slug: str) -> HttpResponse:
         return _decide(request, dataset)
     held = dataset.samples.filter(status=Sample.Status.PENDING, hold__in=HELD)
     after = request.GET.get("after", "0")
-    rows = held.filter(pk__gt=number(after)).select_related("label", "contributor")
-    page = blind.with_answered(rows, dataset, request.user)
+    page = held.filter(pk__gt=number(after)).select_related("label", "contributor")
     shown = seals.mask(page.order_by("pk")[: SHOWN + 1], dataset, _("sealed"))
     shown = blind.mask(shown, dataset, request.user, _("hidden"))
     more, shown = len(shown) > SHOWN, shown[:SHOWN]
@@ -41,13 +43,35 @@ def lookalikes(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "datasets/lookalikes.html", context)
 
 
+@require_safe
+def lookalike_groups(request: HttpRequest, slug: str) -> HttpResponse:
+    """Groups of look-alikes side by side, for whoever sees the dataset."""
+    dataset = dataset_of(request, slug)
+    before = request.GET.get("before", "")
+    found, more = clusters(dataset, number(before) if before else None)
+    members = [each.sample for one in found for each in one.members]
+    blind.mask(seals.mask(members, dataset, _("sealed")), dataset, request.user, _("hidden"))
+    context = frame(request, dataset, "samples")
+    context |= {
+        "clusters": found,
+        "many": MANY,
+        "held": held_queues(dataset, request.user).get("alike", 0)
+        if context["can"]["review"]
+        else 0,
+        "first_url": "?" if before else "",
+        "next_url": f"?before={found[-1].newest}" if more else "",
+    }
+    return render(request, "datasets/lookalike_groups.html", context)
+
+
 def _pair(request: HttpRequest, sample: Sample) -> dict[str, Any]:
     """A held sample, its nearest doubles, and what may be said about it."""
     alike = resembles(sample)[:DOUBLES]
     doubles = Sample.objects.select_related("label", "contributor").in_bulk(
         [each.sample for each in alike]
     )
-    seals.mask(doubles.values(), sample.dataset, _("sealed"))
+    shown = seals.mask(doubles.values(), sample.dataset, _("sealed"))
+    blind.mask(shown, sample.dataset, request.user, _("hidden"))
     verdicts = [
         (value, label)
         for value, label in Verdict.choices

@@ -11,13 +11,23 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.datasets import actions, blind, blobs, seals
-from apps.datasets.models import Dataset, Hold, Role, Sample, Scale, Split, Version
+from apps.datasets.clusters import group_size
+from apps.datasets.models import (
+    Dataset,
+    Hold,
+    Role,
+    Sample,
+    Scale,
+    Split,
+    Version,
+)
+from apps.datasets.pages.chips import chips, query_of, with_chosen
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import may
 from apps.datasets.reads import contributors_of, sources_of, versions_with
-from apps.datasets.searching import find_samples, number, read_filters
+from apps.datasets.searching import find_samples, moment, neighbours, number, read_filters
+from apps.datasets.timeline import timeline
 from apps.datasets.waits import wait_of
-from apps.state.models import Event
 
 SHOWN = 96
 
@@ -29,23 +39,25 @@ def samples(request: HttpRequest, slug: str) -> HttpResponse:
     found = find_samples(dataset, wanted)
     if before := request.GET.get("before", ""):
         found = found.filter(pk__lt=number(before))
-    found = blind.with_answered(found, dataset, request.user)
     rows = found.select_related("label").order_by("-pk")[: SHOWN + 1]
     shown = seals.mask(rows, dataset, _("sealed"))
     shown = blind.mask(shown, dataset, request.user, _("hidden"))
     more, shown = len(shown) > SHOWN, shown[:SHOWN]
-    address = f"{reverse('samples', args=[slug])}?{urlencode({name: each for name, each in wanted.items() if each})}"
+    carried = query_of(wanted)
+    address = f"{reverse('samples', args=[slug])}{carried or '?'}"
+    classes = list(dataset.classes.all())
     context = frame(request, dataset, "samples") | {
         "samples": shown,
         "wanted": wanted,
-        "filtered": any(wanted.values()),
-        "classes": dataset.classes.current(),
+        "carried": carried,
+        "chips": chips(dataset, wanted, classes),
+        "classes": [label for label in classes if label.retired_at is None],
         "statuses": Sample.Status.choices,
         "splits": Split.choices,
         "holds": [choice for choice in Hold.choices if choice[0]],
         "scales": [] if dataset.holds_texts else Scale.choices,
-        "sources": sources_of(dataset),
-        "contributors": contributors_of(dataset),
+        "sources": with_chosen(sources_of(dataset), wanted["source"]),
+        "contributors": with_chosen(contributors_of(dataset), wanted["contributor"]),
         "first_url": address if before else "",
         "next_url": f"{address}&before={shown[-1].pk}" if more else "",
     }
@@ -67,30 +79,55 @@ def sample(request: HttpRequest, pk: int) -> HttpResponse:
     inside = versions_with(found)
     own = found.contributor_id == request.user.pk
     # Its file name may hold the class, too.
-    hidden = seals.hides(found) or blind.hides(found, dataset, request.user)
+    hidden = seals.hides(found)
     unanswered = blind.hides_answers(found, dataset, request.user)
-    traceable = not hidden and (own or may(request.user, dataset, Role.REVIEWER))
+    told = own or (may(request.user, dataset, Role.REVIEWER) and not unanswered)
+    traceable = told and not hidden
     wait = wait_of(found, dataset)
-    seals.mask([found], dataset, _("sealed"))
-    blind.mask([found], dataset, request.user, _("hidden"))
-    silent = hidden or unanswered
+    blind.mask(seals.mask([found], dataset, _("sealed")), dataset, request.user, _("hidden"))
     context |= {
         "sample": found,
+        "hidden": hidden,
         "unanswered": unanswered,
         "wait": wait,
         "inside": inside,
         "traceable": traceable,
         "receipt": found.receipts.order_by("pk").first() if traceable else None,
-        "annotations": [] if silent else found.annotations.select_related("label", "by"),
-        "reviews": [] if silent else found.reviews.select_related("label", "label_before", "by"),
-        "comments": [] if unanswered else found.comments.select_related("by"),
-        "events": Event.objects.about(found).select_related("by"),
+        "group_size": group_size(found),
+        "history": _history(request, found, hidden, unanswered),
         "statuses": dict(Sample.Status.choices),
         "withdrawn": found.status == Sample.Status.WITHDRAWN,
         "text": _text(found),
     }
     context["chain"] = _chain(found, inside, context["receipt"])
+    context |= _trail(request, found)
     return render(request, "datasets/sample.html", context)
+
+
+def _history(request: HttpRequest, found: Sample, hidden: bool, unanswered: bool) -> dict[str, Any]:
+    before = moment(request.GET.get("earlier", ""), "earlier")
+    lines = timeline(found, hidden=hidden, unanswered=unanswered, before=before)
+    earlier = (
+        f"?{urlencode({'earlier': lines.earlier.isoformat()})}#history" if lines.earlier else ""
+    )
+    return {
+        "entries": lines.entries,
+        "earlier_url": earlier,
+        "all_url": "?#history" if before else "",
+    }
+
+
+def _trail(request: HttpRequest, found: Sample) -> dict[str, str]:
+    """Where one came from: the list with its filters, and the samples beside this one in it."""
+    wanted = read_filters(request.GET)
+    carried = query_of(wanted)
+    before, after = neighbours(find_samples(found.dataset, wanted), found.pk)
+
+    def at(pk: int | None) -> str:
+        return f"{reverse('sample', args=[pk])}{carried}" if pk else ""
+
+    back = reverse("samples", args=[found.dataset.slug]) + carried
+    return {"previous_url": at(before), "next_url": at(after), "back_url": back, "carried": carried}
 
 
 def _text(found: Sample) -> str:

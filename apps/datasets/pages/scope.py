@@ -7,8 +7,8 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from apps.datasets import tallies
-from apps.datasets.models import Contribution, Dataset, Policy, Role
-from apps.datasets.permissions import abilities, require
+from apps.datasets.models import Dataset, Policy
+from apps.datasets.permissions import abilities
 from apps.datasets.queues import review_counts
 from apps.errors import RuleError
 
@@ -18,15 +18,6 @@ COUNTED = 999
 
 def dataset_of(request: HttpRequest, slug: str) -> Dataset:
     found: Dataset = get_object_or_404(Dataset.objects.visible_to(request.user), slug=slug)
-    return found
-
-
-def contribution_of(request: HttpRequest, uuid: str) -> Contribution:
-    """One's own, or any in a dataset where one reviews."""
-    visible = Contribution.objects.filter(dataset__in=Dataset.objects.visible_to(request.user))
-    found: Contribution = get_object_or_404(visible.select_related("dataset", "member"), uuid=uuid)
-    if found.member_id != request.user.pk:
-        require(request.user, found.dataset, Role.REVIEWER)
     return found
 
 

@@ -9,9 +9,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.datasets import actions
+from apps.datasets.actions.naming import COLOURS
+from apps.datasets.changes import describe, open_changes
 from apps.datasets.forms import ClassLooksForm, ClassNameForm, FactsForm, NewDatasetForm
 from apps.datasets.guidelines import to_html
 from apps.datasets.models import Role, Sample, Version
+from apps.datasets.pages.changes import progress
 from apps.datasets.pages.scope import dataset_of, frame, refuse
 from apps.datasets.permissions import require
 from apps.datasets.reads import claimed_classes, class_rows
@@ -81,11 +84,18 @@ def classes(request: HttpRequest, slug: str) -> HttpResponse:
         else:
             messages.success(request, _("“%(name)s” is a class now.") % {"name": label.name})
             return redirect("classes", slug)
+    waiting = list(open_changes(found))
+    busy = {each.label_id: each.pk for each in waiting}
+    rows = class_rows(found)
+    for row in rows:
+        row.change = busy.get(row.pk or 0)
     context = frame(request, found, "overview") | {
         "form": form,
-        "rows": class_rows(found),
-        "colours": range(actions.shaping.COLOURS),
+        "rows": rows,
+        "colours": range(COLOURS),
         "claimed": claimed_classes(Sample.objects.filter(dataset=found)),
+        "changes": [(each, describe(each), progress(each)) for each in waiting],
+        "changed": found.changes.exists(),
     }
     return render(request, "datasets/classes.html", context)
 
@@ -107,10 +117,10 @@ def classes_claimed(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 def class_edit(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     found = dataset_of(request, slug)
-    label = get_object_or_404(found.classes, pk=pk)
+    label = get_object_or_404(found.classes.current(), pk=pk)
     form = ClassLooksForm(request.POST, instance=label)
     if form.is_valid():
-        fresh = get_object_or_404(found.classes, pk=pk)
+        fresh = get_object_or_404(found.classes.current(), pk=pk)
         actions.update_class(fresh, request.user, **form.cleaned_data)
         messages.success(request, _("Saved."))
     else:

@@ -8,16 +8,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.datasets import actions
 from apps.datasets.forms import FreezeForm, RetireForm
-from apps.datasets.models import Split, Version
+from apps.datasets.models import Dataset, Split, Version
 from apps.datasets.pages.contributing import only_if_changed
 from apps.datasets.pages.samples import address, beyond
 from apps.datasets.pages.scope import dataset_of, frame, refuse
+from apps.datasets.queues import wanting_successor
 from apps.datasets.reads import next_freeze
-from apps.datasets.release import TITLES
+from apps.datasets.release import TITLES, finding
 from apps.errors import RuleError
 
 
@@ -35,7 +37,7 @@ def version_of(request: HttpRequest, slug: str, number: int) -> Version:
 def versions(request: HttpRequest, slug: str) -> HttpResponse:
     """All versions, and for maintainers what a freeze would take in now."""
     dataset = dataset_of(request, slug)
-    form = FreezeForm(request.POST or None)
+    form = FreezeForm(request.POST or None, initial={"notes": _proposed(dataset)})
     if request.method == "POST" and form.is_valid():
         try:
             frozen = actions.freeze_version(dataset, request.user, **form.cleaned_data)
@@ -51,6 +53,19 @@ def versions(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "datasets/versions.html", context)
 
 
+def _proposed(dataset: Dataset) -> str:
+    """What a freeze now would be for, where that is known: a successor after a withdrawal."""
+    lacking = wanting_successor(dataset.versions.all()).first()
+    if lacking is None:
+        return ""
+    text = ngettext(
+        "Version %(number)s without the %(n)s sample that was withdrawn",
+        "Version %(number)s without the %(n)s samples that were withdrawn",
+        lacking.withdrawn,
+    )
+    return text % {"number": lacking.number, "n": lacking.withdrawn}
+
+
 @require_safe
 def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     found = version_of(request, slug, number)
@@ -60,7 +75,8 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         "table": class_by_split(found),
         "totals": split_totals(found),
         "checks": [
-            check | {"title": TITLES.get(check["check"], check["check"])} for check in found.checks
+            check | {"title": TITLES.get(check["check"], check["check"]), "finding": finding(check)}
+            for check in found.checks
         ],
         "failed_checks": [check for check in found.checks if not check["passed"]],
         "retire_form": RetireForm(),

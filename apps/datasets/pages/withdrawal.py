@@ -12,9 +12,9 @@ from django.views.decorators.http import require_safe
 from apps.datasets import actions
 from apps.datasets.models import Role, Sample
 from apps.datasets.pages.contributing import only_if_changed
-from apps.datasets.pages.scope import contribution_of, frame, refuse
+from apps.datasets.pages.scope import frame, refuse
 from apps.datasets.pages.versions import version_of
-from apps.datasets.permissions import may
+from apps.datasets.permissions import contribution_for, may
 from apps.datasets.reads import versions_with
 from apps.datasets.tombstones import as_json
 from apps.errors import RuleError, forbidden
@@ -66,7 +66,7 @@ def sample_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 def contribution_withdraw(request: HttpRequest, uuid: str) -> HttpResponse:
     """The same for everything that came in one contribution."""
-    found = contribution_of(request, uuid)
+    found = contribution_for(request.user, uuid)
     _refuse_others(request, found.member_id, found.dataset)
     form = WithdrawForm(request.POST or None)
     if request.method == "POST" and form.is_valid():

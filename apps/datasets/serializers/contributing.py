@@ -6,6 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.datasets import blind, seals
+from apps.datasets.ingest.manifest import Problem
+from apps.datasets.manifest_problems import sentence as said_of
 from apps.datasets.models import Contribution, Dataset, Licence, Receipt, Split
 from apps.datasets.reads import outcome_counts
 from apps.datasets.receipts import sentence
@@ -98,4 +100,49 @@ class AnnounceSerializer(serializers.Serializer[Any]):
 class MissingSerializer(serializers.Serializer[Any]):
     missing = serializers.ListField(
         child=serializers.IntegerField(), help_text="places in the list that was sent"
+    )
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """One line of a manifest that is wrong."""
+
+    line = serializers.IntegerField()
+    code = serializers.CharField()
+    detail = serializers.SerializerMethodField()
+
+    def get_detail(self, problem: Problem) -> str:
+        return said_of(problem)
+
+
+class PartSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(help_text="empty: these rows do not say it")
+    rows = serializers.IntegerField()
+    known = serializers.BooleanField(help_text="false: the dataset has no such class (yet)")
+
+
+class ManifestReportSerializer(serializers.Serializer[Any]):
+    """What a manifest would do or does; the lists hold at most the first hundred."""
+
+    usable = serializers.BooleanField()
+    rows = serializers.IntegerField()
+    problem_count = serializers.IntegerField()
+    problems = ProblemSerializer(many=True)
+    note_count = serializers.IntegerField()
+    notes = ProblemSerializer(many=True)
+    columns = serializers.DictField(child=serializers.CharField())
+    unused = serializers.ListField(child=serializers.CharField())
+    classes = PartSerializer(many=True)
+    class_count = serializers.IntegerField()
+    new_class_count = serializers.IntegerField()
+    splits = PartSerializer(many=True)
+    licences = PartSerializer(many=True)
+    sources = PartSerializer(many=True)
+    groups = serializers.IntegerField()
+    arrived = serializers.IntegerField(help_text="rows whose file has arrived")
+    missing = serializers.IntegerField(help_text="rows whose file has not")
+    missing_names = serializers.ListField(child=serializers.CharField())
+    unnamed = serializers.IntegerField(help_text="files that arrived and have no row")
+    unnamed_names = serializers.ListField(child=serializers.CharField())
+    before = serializers.DictField(
+        child=serializers.IntegerField(), help_text="what becomes of files that were read already"
     )

@@ -29,27 +29,34 @@ class SampleSerializer(serializers.ModelSerializer[Sample]):
             "media_type",
             "width",
             "height",
+            "group",
+            "lookalike_of",
             "split",
             "declared_split",
+            "group",
+            "source",
+            "licence",
             "image",
         )
 
     def to_representation(self, instance: Sample) -> dict[str, Any]:
         """Without the class where it is sealed or the reader has to be blind, whichever view answers."""
         found = super().to_representation(instance)
-        sealed = instance.split == Split.TEST and self._closed(instance)
-        if sealed or blind.hides(instance, self._dataset(instance), self.context["request"].user):
+        reader = self.context["request"].user
+        if self.hides(instance) or blind.hides(instance, self._dataset(instance), reader):
             found |= {"label": None, "claimed_class": ""}
         return found
 
     def _dataset(self, sample: Sample) -> Dataset:
-        """Read once for all samples of an answer: they are of one dataset."""
+        """Read once for all of an answer: they are of one dataset."""
         if not hasattr(self, "_read"):
             self._read = sample.dataset
         return self._read
 
-    def _closed(self, sample: Sample) -> bool:
-        """Asked once for all samples of an answer."""
+    def hides(self, sample: Sample) -> bool:
+        """Whether its class is sealed; asked once for all of an answer: they are of one dataset."""
+        if sample.split != Split.TEST:
+            return False
         if not hasattr(self, "_is_closed"):
             self._is_closed = seals.closed(self._dataset(sample))
         return self._is_closed

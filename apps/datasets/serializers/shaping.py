@@ -15,13 +15,13 @@ from apps.datasets.models import (
 class LabelClassSerializer(serializers.ModelSerializer[LabelClass]):
     class Meta:
         model = LabelClass
-        fields = ("id", "name", "colour", "key", "position")
-        read_only_fields = ("id", "position")
+        fields = ("id", "name", "colour", "key", "position", "aliases")
+        read_only_fields = ("id", "position", "aliases")
         extra_kwargs = {"colour": {"required": False}, "key": {"required": False}}
 
 
 class DatasetSerializer(serializers.ModelSerializer[Dataset]):
-    classes = LabelClassSerializer(many=True, read_only=True)
+    classes = LabelClassSerializer(source="current_classes", many=True, read_only=True)
     class_names = serializers.ListField(
         child=serializers.CharField(max_length=80), write_only=True, required=False, max_length=1000
     )

@@ -27,6 +27,7 @@ ADDRESSES = (
     "/datasets/pets/review/",
     "/contributions/{batch}/",
     "/contributions/{batch}/receipts.csv",
+    "/contributions/{batch}/manifest.csv",
     "/samples/{one}/",
     "/samples/{other}/",
     "/api/datasets/pets/samples/",
@@ -35,6 +36,11 @@ ADDRESSES = (
     "/api/datasets/pets/reviews/",
     "/api/contributions/{batch}/receipts/",
     "/api/samples/{one}/comments/",
+    "/api/samples/{one}/history/",
+    "/api/samples/{other}/history/",
+    "/datasets/pets/lookalikes/groups/",
+    "/datasets/pets/contributors/ben/",
+    "/datasets/pets/insights/",
 )
 
 

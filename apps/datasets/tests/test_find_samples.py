@@ -83,3 +83,55 @@ def test_queries_do_not_grow(cast: Any, contribute: Any, samples: Any, browser_o
     few = queries()
     contribute({f"dog/{n}.png": make_image(200 + n) for n in range(30)})
     assert queries() == few
+
+
+def chips(client: Any, **query: str) -> dict[str, str]:
+    return {chip["name"]: chip["value"] for chip in client.get(LIST, query).context["chips"]}
+
+
+def test_active_filters_are_shown_in_words_each_with_a_way_off(
+    cast: Any, samples: list[Sample], sourced: list[Sample], browser_of: Any
+) -> None:
+    chen = browser_of(cast.chen)
+    every = {
+        "label": (str(samples[0].label_id), "Class", "cat"),
+        "status": ("pending", "Status", "pending"),
+        "split": ("test", "Split", "test"),
+        "hold": ("expert", "Held back", "people disagree: an expert decides"),
+        "scale": ("1", "Size", "64 to 255 pixels"),
+        "disputed": ("yes", "Labels", "people disagree"),
+        "source": ("park", "Source", "park"),
+        "contributor": ("ada", "Contributor", "ada"),
+        "group": (sourced[0].group, "Group", sourced[0].group[:12]),
+        "q": ("wool", "Words in it", "wool"),
+    }
+    query = {name: value for name, (value, _title, _word) in every.items()}
+    page = chen.get(LIST, query)
+    assert {(each["name"], each["value"]) for each in page.context["chips"]} == {
+        (title, word) for _value, title, word in every.values()
+    }
+    for each in page.context["chips"]:
+        fewer = chen.get(each["url"]).context["wanted"]
+        assert sum(map(bool, fewer.values())) == len(every) - 1
+    assert page.content.decode().count("take this filter off") == len(every)
+    assert chips(chen) == {}
+    assert chips(chen, label="none") == {"Class": "no class yet"}
+    assert found(chen, group=sourced[0].group) == {sourced[0].pk}
+
+
+def test_a_choice_beyond_the_listed_ones_stays_chosen(
+    cast: Any, samples: list[Sample], browser_of: Any
+) -> None:
+    """Else it would be lost with the next filter that is changed."""
+    Sample.objects.filter(pk=samples[0].pk).update(source="from a manifest")
+    page = browser_of(cast.chen).get(LIST, {"source": "from a manifest", "group": "g"})
+    assert page.context["sources"] == ["from a manifest"]
+    assert "<option selected>from a manifest</option>" in page.content.decode()
+    assert '<input type="hidden" name="group" value="g">' in page.content.decode()
+
+
+def test_the_fragment_brings_the_chips_along(
+    cast: Any, samples: list[Sample], browser_of: Any
+) -> None:
+    answer = browser_of(cast.chen).get(LIST, {"status": "pending"}, headers={"HX-Request": "true"})
+    assert 'class="chips"' in answer.content.decode()

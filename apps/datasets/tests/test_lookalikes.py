@@ -2,9 +2,11 @@
 
 import io
 import random
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
@@ -183,6 +185,8 @@ def test_a_reviewer_compares_and_decides(
     assert (copy.status, copy.hold) == (status, "")
     assert (copy.group == frozen["test"].group) is joins
     assert copy.reviews.get().note == verdict
+    # Set apart, it resembles nothing any more.
+    assert (copy.lookalike_of_id is None) is (verdict == "apart")
     assert "No look-alike waits" in chen.get("/datasets/pets/lookalikes/").content.decode()
     check()
 
@@ -221,3 +225,31 @@ def test_the_lookup_uses_the_index(contribute: Any) -> None:
             cursor.execute("SET LOCAL enable_seqscan = off")
     assert "bands_by_key" in bands.explain()
     assert [look.sample for look in candidates(sample.dataset_id, [sample.pdq])] == [sample.pk]
+
+
+def test_what_a_newcomer_resembles_is_remembered(contribute: Any) -> None:
+    first = contribute({"cat/1.jpg": jpeg(picture(1)), "cat/2.jpg": jpeg(picture(2))})
+    one, other = first.samples.order_by("pk")
+    copy = contribute({"cat/copy.jpg": copy_of(1)}).samples.get()
+    assert copy.lookalike_of == one
+    assert (one.lookalike_of, other.lookalike_of) == (None, None)
+    # Among those that come together, too: the other has no key yet when they are compared.
+    batch = contribute({f"dog/{n}.jpg": copy_of(5, 1 - n / 20) for n in range(3)})
+    eldest, *rest = batch.samples.order_by("pk")
+    assert eldest.lookalike_of is None
+    assert {each.lookalike_of_id for each in rest} <= {each.pk for each in batch.samples.all()}
+    assert None not in {each.lookalike_of_id for each in rest}
+    check()
+
+
+def test_those_of_before_are_filled_in_from_their_receipts(
+    contribute: Any, frozen: Any, cast: Any
+) -> None:
+    contribute({"cat/copy.jpg": copy_of(13)})
+    apart = contribute({"cat/again.jpg": copy_of(13, 0.8)}).samples.get()
+    actions.release_lookalike(apart, cast.chen, "apart")
+    known = dict(Sample.objects.values_list("pk", "lookalike_of"))
+    assert [value for value in known.values() if value]
+    Sample.objects.update(lookalike_of=None)
+    import_module("apps.datasets.migrations.0012_fill_lookalike_of").fill(apps, None)
+    assert dict(Sample.objects.values_list("pk", "lookalike_of")) == known

@@ -77,6 +77,39 @@ def test_pixels_up_to_the_limit_are_taken(contribute: Any, settings: Any) -> Non
     assert outcomes(contribution) == {"at.png": "accepted", "over.png": "too_many_pixels"}
 
 
+def test_webp_has_half_the_pixels(contribute: Any, settings: Any) -> None:
+    settings.MAX_IMAGE_PIXELS = 288
+    at, over = make_image(kind="WEBP", lossless=True), make_image(size=(12, 13), kind="WEBP")
+    contribution = contribute({"at.webp": at, "over.webp": over})
+    assert outcomes(contribution) == {"at.webp": "accepted", "over.webp": "too_many_pixels"}
+
+
+def test_a_large_webp_is_stored_as_png(contribute: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.datasets.ingest.image.WEBP_PIXELS", 144)
+    at, over = make_image(kind="WEBP", lossless=True), make_image(1, size=(12, 13), kind="WEBP")
+    contribution = contribute({"at.webp": at, "over.webp": over})
+    kinds = contribution.samples.order_by("pk").values_list("media_type", flat=True)
+    assert list(kinds) == ["image/webp", "image/png"]
+    assert "PNG" in sentence(contribution.receipts.get(name="over.webp"))
+
+
+def test_sixteen_bits_keep_their_high_byte_in_every_band(
+    contribute: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.datasets.ingest.image.BAND", 7)
+    grey = Image.new("I;16", (5, 20))
+    for y in range(20):
+        for x in range(5):
+            grey.putpixel((x, y), (y * 12 + x) * 256 + 99)
+    out = io.BytesIO()
+    grey.save(out, "PNG")
+    sample = contribute({"x-ray.png": out.getvalue()}).samples.get()
+    stored = Image.open(io.BytesIO(blobs.read(sample.blob_sha256)))
+    assert [stored.getpixel((x, y)) for y in range(20) for x in range(5)] == [
+        y * 12 + x for y in range(20) for x in range(5)
+    ]
+
+
 def test_bytes_up_to_the_limit_are_taken(contribute: Any, settings: Any) -> None:
     data = make_image()
     settings.MAX_IMAGE_BYTES = len(data)

@@ -13,6 +13,7 @@ from apps.datasets.actions.ingesting import claim_receipts, drain_ingest, proces
 from apps.datasets.ingest.refusal import Refused
 from apps.datasets.ingest.text import clean_text, content_sha256, read_entries
 from apps.datasets.models import Dataset, Licence, Membership, Receipt, Role, Sample
+from apps.datasets.receipts import sentence
 from apps.datasets.tests.cast import outcomes
 from apps.datasets.tests.test_tallies import check
 from apps.errors import RuleError
@@ -105,6 +106,43 @@ def test_limits_on_both_sides(contribute: Any, settings: Any) -> None:
         "a.txt:2": "text_too_long",
     }
     assert outcomes(contribute({"b.txt": b"1\n2\n3"})) == {"b.txt": "too_many_rows"}
+
+
+def test_source_and_licence_of_each_row(contribute: Any) -> None:
+    table = (
+        "text,source,license\n"
+        "one,the call centre,CC0-1.0\n"
+        "two,,\n"
+        "three,the call centre,WTFPL\n"
+        "four,,cc by sa 4.0\n"
+    )
+    batch = contribute({"a.csv": table.encode()}, source="letters")
+    assert outcomes(batch) == {
+        "a.csv": "unpacked",
+        "a.csv:2": "accepted",
+        "a.csv:3": "accepted",
+        "a.csv:4": "unknown_licence",
+        "a.csv:5": "accepted",
+    }
+    assert list(batch.samples.order_by("pk").values_list("excerpt", "source", "licence")) == [
+        ("one", "the call centre", "CC0-1.0"),
+        ("two", "letters", "CC-BY-4.0"),
+        ("four", "letters", "CC-BY-SA-4.0"),
+    ]
+    refused = sentence(batch.receipts.get(code="unknown_licence"))
+    assert "WTFPL" in refused
+    assert "CC-BY-4.0" in refused
+
+
+def test_what_no_database_stores_is_refused_or_left_out(contribute: Any) -> None:
+    half = b'{"text": "half of a pair: \\ud800"}\n'
+    deep = b'{"text": ' + b"[" * 100_000 + b"\n"
+    null = b'{"text": "one", "label": "ca\\u0000rd", "group": "\\u0000g", "source": "\\u0000"}\n'
+    found = outcomes(contribute({"half.jsonl": half, "deep.jsonl": deep, "null.jsonl": null}))
+    assert found["half.jsonl"] == found["deep.jsonl"] == "bad_table"
+    assert found["null.jsonl:1"] == "accepted"
+    sample = Sample.objects.get()
+    assert (sample.label.name, sample.group, sample.source) == ("card", "g", "")
 
 
 def test_what_nobody_sees_is_removed(contribute: Any) -> None:

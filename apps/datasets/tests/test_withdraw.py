@@ -10,6 +10,7 @@ from apps.datasets.actions.erasing import erase_withdrawn, to_erase
 from apps.datasets.actions.ingesting import drain_ingest
 from apps.datasets.media import media_url
 from apps.datasets.models import Sample
+from apps.datasets.queues import waiting_for
 from apps.datasets.tests.cast import make_image
 from apps.datasets.tests.test_tallies import check
 from apps.datasets.tombstones import as_json
@@ -44,6 +45,25 @@ def test_a_version_stays_and_says_what_is_gone(
     assert successor.withdrawn == 0
     assert not successor.failure
     check()
+
+
+def test_maintainers_are_asked_for_a_successor_until_there_is_one(
+    dataset: Any, cast: Any, samples: list[Any], versions: list[Any], freeze: Any, browser_of: Any
+) -> None:
+    for version in versions:
+        actions.approve_version(version, cast.ada)
+    actions.withdraw_samples(dataset, cast.ben, [Sample.objects.get(pk=samples[0].pk)])
+
+    client = browser_of(cast.ada)
+    (asked,) = [item for item in waiting_for(cast.ada) if item.kind == "successor"]
+    assert asked.thing == versions[1]  # not the older one, which it stands in for already
+    assert "version 2 needs a successor" in client.get("/").content.decode()
+    page = client.get("/datasets/pets/versions/").content.decode()
+    assert "Version 2 without the 1 sample that was withdrawn" in page
+    assert not [item for item in waiting_for(cast.chen) if item.kind == "successor"]
+
+    freeze()
+    assert not [item for item in waiting_for(cast.ada) if item.kind == "successor"]
 
 
 def test_the_bytes_are_erased_unless_somebody_else_has_them(

@@ -2,6 +2,8 @@
 // hashed first and announced, so that what has arrived is not sent again: after a reload or a lost
 // connection the same folder is chosen once more, and only the rest is sent.
 
+import { keepManifest, manifestsFirst } from "./manifest.js";
+
 const AT_ONCE = 3;
 const PORTION = 100;
 const TRIES = 3;
@@ -32,6 +34,7 @@ let said = false;
 // ---- what was chosen
 
 function add(file, name) {
+  if (keepManifest(file, name)) return;
   const item = { file, name, state: "waiting", sent: 0, tries: 0, row: null };
   files.push(item);
   fresh.push(item);
@@ -208,6 +211,8 @@ function connection() {
 
 function go() {
   document.getElementById("sending").hidden = files.length === 0;
+  const first = manifestsFirst(connection);
+  if (first) { first.then(go); return; }
   if (fresh.length) ask();
   while (!paused && !waitingForLine && active < AT_ONCE && queue.length) {
     active += 1;

@@ -78,8 +78,8 @@ def test_the_chain_leads_back_and_forth(
     assert links["File"] == reverse("contribution", args=[samples[0].contribution.uuid])
     assert links["Version"] == reverse("version", args=["pets", 1])
     text = page.content.decode()
-    assert "uploader" in text
-    assert "reviewer" in text
+    assert "(contributor)" in text
+    assert "(reviewer)" in text
 
 
 def test_file_names_are_for_those_who_may_follow_them(
