@@ -12,13 +12,15 @@ from django.core.cache import cache
 from django.utils import translation
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from apps.jobs.tests.processes import WorkerProcess
+from apps.jobs.tests.processes import WorkerProcess, wait_for
 
 # Chinese as the browser asks for it, English as it does.
 LOCALES = {"en": "en-GB", "zh-hans": "zh-CN"}
 PASSWORD = "a pot full of luck 7"
 # How long a step may take on a busy machine; what is asserted is that it happens, not how fast.
 PATIENCE = 60_000
+# How long workers may take to start, in seconds.
+START = 240
 expect.set_options(timeout=PATIENCE)
 
 
@@ -137,6 +139,9 @@ def workers(tmp_path: Path, transactional_db: None) -> Iterator[list[WorkerProce
     started = [
         WorkerProcess(env, tmp_path / f"{queue}.log", queue=queue) for queue in ("data", "train")
     ]
+    # Celery, Django and torch load side by side: on a busy machine that takes longer than any step of
+    # a walk may, and is none.
+    wait_for(lambda: all(each.ready() for each in started), START, lambda: started[0].output())
     yield started
     for worker in started:
         worker.kill()

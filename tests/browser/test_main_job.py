@@ -13,7 +13,12 @@ from sklearn.datasets import load_digits
 from apps.leaderboard.tasks import collect
 from tests.browser.conftest import Person
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+# Forty steps of five programs on a busy machine; each step has a limit of its own.
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(900),
+]
 
 CLASSES = ("3", "8")
 

@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.db.models.functions import Now
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from apps.datasets import actions
 from apps.datasets.actions.sweeping import ring_for_waiting
@@ -139,6 +139,18 @@ def test_it_goes_on_by_itself_when_the_connection_is_back(
     ben.context.set_offline(False)
     worker()
     everything_arrives(ben)
+
+
+def test_what_was_chosen_before_the_script_listens_is_sent(ben: Person, folder: Path) -> None:
+    """On a busy machine the page is there before its script is."""
+    late: list[Route] = []
+    ben.page.route("**/upload.js", lambda route: late.append(route))
+    ben.page.goto(ben.page.url, wait_until="commit")
+    ben.page.set_input_files("#choose-folder", folder)
+    while not late:
+        ben.page.wait_for_timeout(50)
+    late[0].continue_()
+    ben.sees(f"{FILES} of {FILES} files have arrived")
 
 
 def test_a_pause(ben: Person, folder: Path) -> None:

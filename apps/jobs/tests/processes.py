@@ -59,6 +59,10 @@ class WorkerProcess:
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
+    def ready(self) -> bool:
+        """Whether it has started so far that it hears rings."""
+        return "ready." in self.output()
+
     def orphans(self) -> set[int]:
         """Processes of the tree, as last seen, that still live."""
         return {pid for pid in self.known if alive(pid)}

@@ -389,3 +389,7 @@ pause.addEventListener("click", () => {
   go();
 });
 addEventListener("beforeunload", (event) => { if (busy()) event.preventDefault(); });
+// What was chosen before this script could listen.
+for (const input of root.querySelectorAll("#choose-files, #choose-folder")) {
+  if (input.files.length) chosen(input);
+}
