@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
-from apps.datasets import tallies
+from apps.datasets import seals, tallies
 from apps.datasets.actions.leasing import offered
-from apps.datasets.models import Dataset, LabelClass, Sample
+from apps.datasets.models import Dataset, LabelClass, Sample, Split
 
 # In an address, the group of samples that have no class yet.
 NO_CLASS = "none"
@@ -28,6 +28,20 @@ class Group(NamedTuple):
         return str(self.label.pk) if self.label else NO_CLASS
 
 
+def part(queue: QuerySet[Sample], label: Any, is_closed: bool) -> QuerySet[Sample]:
+    """What of a queue is in the group of a class (or of a reference to one; None: of no class yet).
+
+    `is_closed`: the dataset has sealed test labels. Their samples, where they wait again, are among
+    those without a class: it is kept from reviewers, too.
+    """
+    if not is_closed:
+        return queue.filter(label=label)
+    sealed = Q(split=Split.TEST)
+    if label is None:
+        return queue.filter(Q(label=None) | sealed)
+    return queue.filter(label=label).exclude(sealed)
+
+
 def review_groups(
     dataset: Dataset, user: Any, queue: QuerySet[Sample], held: Collection[UUID] = ()
 ) -> list[Group]:
@@ -36,20 +50,22 @@ def review_groups(
     queue: what this member may decide about, in its order; the numbers are of all of it, whatever it
     is filtered by. `held`: batches that they have before them already.
     """
+    is_closed = seals.closed(dataset)
     counts = tallies.reviewable(dataset, user)
     classes = {label.pk: label for label in dataset.classes.all()}
-    of_class = queue.filter(label=OuterRef("pk"))
+    of_class = part(queue, OuterRef("pk"), is_closed)
     now = dataset.classes.filter(pk__in=counts).values_list(
         "pk",
         Subquery(of_class.values("created_at")[:1]),
         Exists(offered(of_class, user, held)),
     )
     groups = [Group(classes[pk], counts[pk], oldest, free) for pk, oldest, free in now]
-    if 0 in counts:
-        unclassed = queue.filter(label=None)
+    if 0 in counts or is_closed:
+        unclassed = part(queue, None, is_closed)
         oldest = unclassed.values_list("created_at", flat=True).first()
-        groups.append(Group(None, counts[0], oldest, offered(unclassed, user, held).exists()))
-    return groups
+        free = offered(unclassed, user, held).exists()
+        groups.append(Group(None, counts.get(0, 0), oldest, free))
+    return [group for group in groups if group.number or group.oldest]
 
 
 def in_turn(

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from apps.datasets import seals
 from apps.datasets.actions.settling import votes_on
 from apps.datasets.models import Annotation, Dataset, Hold, Policy, Review, Sample
 from apps.state.models import Event
@@ -101,14 +102,19 @@ class Said:
 
 
 def said_about(samples: Sequence[Sample]) -> dict[int, Said]:
-    """Of samples that are held because people disagree: {sample: who said what}."""
+    """Of samples that are held because people disagree: {sample: who said what}.
+
+    Nothing of sealed ones.
+    """
     found = {sample.pk: Said() for sample in samples}
-    labels = Annotation.objects.filter(sample__in=found).select_related("label", "by")
+    is_closed = bool(samples) and seals.closed(samples[0].dataset)
+    told = [sample.pk for sample in samples if not seals.hides(sample, is_closed)]
+    labels = Annotation.objects.filter(sample__in=told).select_related("label", "by")
     for each in labels:
         label = each.label.name if each.label else _("unsure")
         found[each.sample_id].add(f"{each.by}: {label}", each.at)
     spoken = [Review.Decision.REJECT, Review.Decision.APPEAL]
-    reviews = Review.objects.filter(sample__in=found, decision__in=spoken).select_related("by")
+    reviews = Review.objects.filter(sample__in=told, decision__in=spoken).select_related("by")
     for review in reviews:
         why = " ".join(filter(None, (review.get_reason_display(), review.note)))
         line = f"{review.by}: {review.get_decision_display()} – {why}"

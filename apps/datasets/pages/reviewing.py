@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from apps.datasets import actions
+from apps.datasets import actions, seals
 from apps.datasets.actions import Decision, ReviewResult
 from apps.datasets.actions.leasing import holders
 from apps.datasets.forms import DecisionsForm
@@ -24,7 +24,7 @@ from apps.datasets.pages.batches import SIZES, Asked, asked, held, lease_of
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import require
 from apps.datasets.queues import held_queues, in_queue, own_waiting, to_review, to_review_own
-from apps.datasets.review_groups import Group, in_turn, review_groups
+from apps.datasets.review_groups import Group, in_turn, part, review_groups
 from apps.datasets.waits import Said, said_about
 from apps.errors import invalid
 
@@ -87,6 +87,7 @@ def _batch(
 ) -> tuple[dict[str, Any], QuerySet[Sample]]:
     """What is shown of a batch for this reviewer, and the queue that it is from."""
     classes = list(dataset.classes.current())
+    is_closed = seals.closed(dataset)
     groups: list[Group] = []
     chosen = None
     if wanted.queue:
@@ -97,7 +98,7 @@ def _batch(
         waiting = _filtered(to_review(dataset, request.user).order_by("pk"), wanted)
         groups = review_groups(dataset, request.user, waiting, besides)
         chosen = _chosen(in_turn(groups, classes, wanted.label), wanted.label, besides)
-        waiting = waiting.filter(label=chosen.label) if chosen else waiting.none()
+        waiting = part(waiting, chosen.label, is_closed) if chosen else waiting.none()
     batch = actions.lease_samples(
         waiting.select_related("label"),
         request.user,
@@ -105,6 +106,8 @@ def _batch(
         first=Q(disputed=True),
         held=besides,
     )
+    if is_closed:
+        seals.mask(batch.samples, dataset, _("sealed"))
     shown = {
         "batch": batch,
         "samples": batch.samples,

@@ -97,6 +97,7 @@ ADDRESSES = (
     "/datasets/pets/samples/?split=test",
     "/datasets/pets/samples/?label={cat}",
     "/datasets/pets/samples/?disputed=yes",
+    "/datasets/pets/review/",
     "/datasets/pets/samples/?group={group}",
     "/datasets/pets/lookalikes/groups/",
     "/datasets/pets/insights/",
@@ -195,6 +196,27 @@ def test_what_a_file_was_called_does_not_give_the_class_away(
     splits = dict(Sample.objects.values_list("pk", "split"))
     assert {("/" in row["name"]) for row in rows if splits[row["sample"]] == "test"} == {False}
     assert {("/" in row["name"]) for row in rows if splits[row["sample"]] == "train"} == {True}
+
+
+def test_one_that_waits_again_is_reviewed_without_its_class(
+    sealed: Any, browser_of: Any, cast: Any, dataset: Any
+) -> None:
+    """All are reopened by an undo: the hidden ones wait among those without a class."""
+    actions.undo_review(dataset, cast.chen)
+    Sample.objects.update(leased_to=None, leased_until=None, lease=None)
+    hidden = set(Sample.objects.filter(split="test").values_list("pk", flat=True))
+    client = browser_of(cast.ada)
+    groups = [label.pk for label in dataset.classes.all()] + ["none"]
+    shown = {
+        key: client.get(f"/datasets/pets/review/?label={key}").context["samples"] for key in groups
+    }
+    in_classes = {each.pk for key in groups[:2] for each in shown[key]}
+    assert in_classes
+    assert not in_classes & hidden
+    assert {each.pk for each in shown["none"]} == hidden
+    assert {each.label for each in shown["none"]} == {None}
+    page = client.get("/datasets/pets/review/?label=none").content.decode()
+    assert "Which class is each of these?" in page
 
 
 def test_scoring_still_knows_them(sealed: Any) -> None:

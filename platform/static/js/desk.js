@@ -43,7 +43,8 @@ export async function post(address, body) {
 // with, where isComposing comes late.)
 export function typing(event) {
   if (event.isComposing || event.keyCode === 229 || document.querySelector("dialog[open]")) return true;
-  return event.target.matches("input, select, textarea, [contenteditable]");
+  // A field of a dialogue that was closed a moment ago may still have the focus.
+  return event.target.matches("input, select, textarea, [contenteditable]") && !event.target.closest("dialog:not([open])");
 }
 
 // Is this a key for the desk at all, and not one of the browser's or of a dialogue that it has closed?

@@ -336,6 +336,17 @@ def test_on_a_phone(visit: Visit, bare: list[Sample], cast: SimpleNamespace) -> 
     assert said(bare) == ["dog", "cat", "", "cat", "", ""]
 
 
+def test_without_scripts(visit: Visit, bare: list[Sample], cast: SimpleNamespace) -> None:
+    page = visit(cast.ben, LABEL, java_script_enabled=False)
+    first = page.locator("#picture").get_attribute("alt")
+    page.get_by_role("button", name="dog").click()
+    expect(page.locator("#picture")).not_to_have_attribute("alt", first or "")
+    page.get_by_role("button", name="Unsure").click()
+    page.get_by_role("button", name="cat").click()
+    expect(page.locator("#picture")).to_have_attribute("alt", f"Image {bare[3].pk}")
+    assert said(bare)[:4] == ["dog", "", "cat", ""]
+
+
 # ---------------------------------------------------------------------------------------- consensus
 
 

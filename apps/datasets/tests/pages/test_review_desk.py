@@ -592,6 +592,26 @@ def test_an_appeal_is_decided_and_an_undo_puts_it_back(
     assert (samples[0].status, samples[0].hold) == ("pending", "appeal")
 
 
+def test_without_scripts(visit: Visit, samples: list[Sample], cast: SimpleNamespace) -> None:
+    page = visit(cast.chen, REVIEW, java_script_enabled=False)
+    ticks = page.locator("#grid input[type=checkbox]")
+    ticks.nth(0).check()
+    ticks.nth(1).check()
+    page.get_by_role("button", name="Accept", exact=True).click()
+    expect(page.get_by_text("Decided: 2.")).to_be_visible()
+    ticks.nth(0).check()
+    page.locator("select[name=label]").select_option("dog")
+    page.get_by_role("button", name="Fix and accept").click()
+    ticks.nth(0).check()
+    page.locator("select[name=reason]").select_option("unusable")
+    page.get_by_role("button", name="Reject").click()
+    expect(ticks).to_have_count(1)
+    decisions = [each.decision for each in Review.objects.order_by("pk")]
+    assert decisions == ["accept", "accept", "fix", "reject"]
+    page.get_by_role("button", name="Give this batch back").click()
+    expect(page.get_by_text("Given back: 1.")).to_be_visible()
+
+
 # ---------------------------------------------------------------------------------------- phone
 
 
