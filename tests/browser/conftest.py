@@ -24,8 +24,8 @@ START = 240
 expect.set_options(timeout=PATIENCE)
 
 
-FEWER = """([group, left]) => document.querySelectorAll(
-    `#batch[data-group='${group}'] .pick:not(.gone)`).length < left"""
+FEWER = """([lease, left]) => document.querySelectorAll(
+    `#batch[data-lease='${lease}'] .pick:not(.gone)`).length < left"""
 
 
 def words(language: str) -> Callable[..., str]:
@@ -90,9 +90,10 @@ class Person:
         here = self.page.locator(f"#batch[data-group='{group}'] .pick:not(.gone)")
         while left := here.count():
             ready.wait_for()
+            lease = batch.get_attribute("data-lease")
             self.page.keyboard.press("a")
-            # Whatever was not seen long enough by then stays: there are fewer, or it is another class.
-            self.page.wait_for_function(FEWER, arg=[group, left])
+            # Whatever was not seen long enough by then stays: there are fewer, or it is another batch.
+            self.page.wait_for_function(FEWER, arg=[lease, left])
         self.page.wait_for_load_state()
 
     def sees(self, text: str | re.Pattern[str], *, patience: int = PATIENCE) -> None:

@@ -135,8 +135,10 @@ function showGroup(key) {
   history.replaceState(null, "", `?${query}`);
   document.getElementById("filtered-label").value = key;
   for (const link of document.querySelectorAll("#groups a")) {
-    if (link.dataset.group === key) link.setAttribute("aria-current", "true");
-    else link.removeAttribute("aria-current");
+    if (link.dataset.group !== key) { link.removeAttribute("aria-current"); continue; }
+    link.setAttribute("aria-current", "true");
+    const box = link.closest("ul");
+    box.scrollTo({ left: link.parentElement.offsetLeft, top: link.parentElement.offsetTop });
   }
 }
 
