@@ -49,8 +49,7 @@ def bare(data: bytes, folder: Path) -> None:
     fresh = Image.new(image.mode, image.size)
     fresh.paste(image)
     whole = _save(fresh, qtables=tables, subsampling=2)
-    small = image.copy()
-    small.thumbnail((256, 256), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    small = image.resize((256, 188), Image.Resampling.BICUBIC, reducing_gap=1.0)
     for blob in (whole, _save(small, quality=82)):
         (folder / hashlib.sha256(blob).hexdigest()).write_bytes(blob)
 

@@ -49,7 +49,7 @@ def require(user: Any, dataset: Dataset, needed: Role) -> None:
 def contribution_for(user: Any, uuid: str) -> Contribution:
     """One's own, or any in a dataset where one reviews. Asked once for each file of an upload, so it
     asks for the role first, and whether the dataset is public only where there is none."""
-    every = Contribution.objects.select_related("dataset", "member")
+    every = Contribution.objects.select_related("dataset")
     found: Contribution = get_object_or_404(every, uuid=uuid)
     role = role_of(user, found.dataset)
     if role is None:

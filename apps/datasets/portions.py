@@ -39,6 +39,17 @@ def insert_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Seque
     return total
 
 
+def update_rows(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Each row: the values of these columns, then the key. One prepared statement for all of them."""
+    connection = connections["default"]
+    quote = connection.ops.quote_name
+    pairs = ", ".join(f"{quote(_column(model, name))} = %s" for name in columns)
+    key = quote(str(model._meta.pk.column))
+    statement = f"UPDATE {quote(model._meta.db_table)} SET {pairs} WHERE {key} = %s"  # noqa: S608 - names of our own models
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, [tuple(row) for row in rows])
+
+
 def _column(model: type[Model], name: str) -> str:
     return str(model._meta.get_field(name).column)  # type: ignore[union-attr]
 

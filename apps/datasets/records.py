@@ -5,13 +5,14 @@ each at most once in a quarter of an hour; `at` says when.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.cache import cache
 from django.db.models import (
+    BigIntegerField,
     Case,
     CharField,
     Count,
@@ -26,7 +27,8 @@ from django.db.models import (
 from django.utils import timezone
 
 from apps.datasets import seals
-from apps.datasets.models import Annotation, Dataset, Review, Sample, SchemaChange, Split
+from apps.datasets.lineage import lineage_of
+from apps.datasets.models import Annotation, Dataset, Review, Sample, Split
 from apps.datasets.proportions import Share
 
 QUARTER = 15 * 60
@@ -59,7 +61,7 @@ def record_of(dataset: Dataset, member: Any) -> Record:
     key = f"record:{dataset.pk}:{member.pk}:{closed}"
     kept: tuple[Any, ...] | None = cache.get(key)
     if kept is None:
-        kept = *_own(dataset, member, successors(dataset), closed), timezone.now()
+        kept = *_own(dataset, member, closed), timezone.now()
         cache.set(key, kept, QUARTER)
     labels, reasons, at = kept
     return Record({label: Share(*share) for label, share in labels.items()}, reasons, at)
@@ -79,49 +81,25 @@ def work_of(dataset: Dataset, member: Any) -> Work:
     key = f"work:{dataset.pk}:{member.pk}:{closed}"
     kept: tuple[Any, ...] | None = cache.get(key)
     if kept is None:
-        kept = *_work(dataset, member, successors(dataset), closed), timezone.now()
+        kept = *_work(dataset, member, closed), timezone.now()
         cache.set(key, kept, QUARTER)
     decisions, second, at = kept
     return Work(decisions, Share(*second), at)
 
 
-def successors(dataset: Dataset) -> dict[int, int]:
-    """{class: the one it is now}: itself, or what it was merged into. A split class has none."""
-    merges = SchemaChange.objects.filter(dataset=dataset, kind=SchemaChange.Kind.MERGE)
-    merges = merges.filter(status=SchemaChange.Status.APPLIED)
-    return current_classes(
-        dict(merges.order_by("pk").values_list("label", "into")),
-        dataset.classes.current().values_list("pk", flat=True),
-    )
-
-
-def current_classes(merged: Mapping[int, int | None], current: Iterable[int]) -> dict[int, int]:
-    """Follow merges to a class that is current. Pure."""
-    found = {label: label for label in current}
-    for label in merged:
-        end: int | None = label
-        seen = set()
-        while end is not None and end not in found and end not in seen:
-            seen.add(end)
-            end = merged.get(end)
-        if end in found:
-            found[label] = found[end]
-    return found
-
-
 def _own(
-    dataset: Dataset, member: Any, became: dict[int, int], closed: bool
+    dataset: Dataset, member: Any, closed: bool
 ) -> tuple[dict[int, tuple[int, int]], dict[str, int]]:
     """({class they said: (how many stood, of how many)}, {reason: rejected samples})."""
     said = Annotation.objects.filter(sample=OuterRef("pk"), by=member, label__isnull=False)
-    said = said.filter(role=Annotation.As.UPLOADER).order_by("-pk")
+    said = _today(said.filter(role=Annotation.As.UPLOADER), dataset).order_by("-pk")
     rejections = Review.objects.filter(sample=OuterRef("pk"), decision=REJECT).order_by("-pk")
     settled = Q(status=Sample.Status.APPROVED)
     if closed:
         settled &= ~Q(split=Split.TEST)
     rejected = Q(status=Sample.Status.REJECTED)
     rows = Sample.objects.filter(settled | rejected, dataset=dataset, contributor=member).annotate(
-        said=Case(When(settled, then=Subquery(said.values("label")[:1]))),
+        said=Case(When(settled, then=Subquery(said.values("today")[:1]))),
         why=Case(
             When(rejected, then=Subquery(rejections.values("reason")[:1])),
             default=Value(""),
@@ -135,29 +113,35 @@ def _own(
     for status, label, claimed, why, number in counted:
         if status == Sample.Status.REJECTED:
             reasons[why or ""] += number
-        elif claimed in became:
-            tried[became[claimed]] += number
-            right[became[claimed]] += number if became[claimed] == label else 0
+        elif claimed is not None:
+            tried[claimed] += number
+            right[claimed] += number if claimed == label else 0
     return {label: (right[label], tried[label]) for label in tried}, dict(reasons)
 
 
-def _work(
-    dataset: Dataset, member: Any, became: dict[int, int], closed: bool
-) -> tuple[int, tuple[int, int]]:
+def _today(labels: QuerySet[Annotation], dataset: Dataset) -> Any:
+    """With the class that each names by now, as `today`: none where it was split since."""
+    lineage = lineage_of(dataset)
+    nothing = When(lineage.outdated(), then=None)
+    number = BigIntegerField()
+    return labels.annotate(today=Case(nothing, default=lineage.today(), output_field=number))
+
+
+class Looked(NamedTuple):
+    """Some decisions of a member: whether somebody decided again, and whether they stood then."""
+
+    number: int
+    again: bool
+    stood: bool
+
+
+def _work(dataset: Dataset, member: Any, closed: bool) -> tuple[int, tuple[int, int]]:
     """(decisions about what others brought, (how many stood, of those decided again))."""
     total = right = tried = 0
-    for said, label, status, again, number in (
-        *_labelled(dataset, member, closed),
-        *_rejected(dataset, member),
-    ):
-        total += number
-        if not again or status not in {Sample.Status.APPROVED, Sample.Status.REJECTED}:
-            continue
-        tried += number
-        stood = status == Sample.Status.REJECTED
-        if said is not None:
-            stood = status == Sample.Status.APPROVED and became.get(said) == label
-        right += number if stood else 0
+    for each in (*_labelled(dataset, member, closed), *_rejected(dataset, member)):
+        total += each.number
+        tried += each.number if each.again else 0
+        right += each.number if each.again and each.stood else 0
     return total, (right, tried)
 
 
@@ -176,7 +160,10 @@ def _later_by_others(member: Any) -> Q:
     )
 
 
-def _labelled(dataset: Dataset, member: Any, closed: bool) -> Iterable[Any]:
+SETTLED = frozenset({Sample.Status.APPROVED, Sample.Status.REJECTED})
+
+
+def _labelled(dataset: Dataset, member: Any, closed: bool) -> Iterator[Looked]:
     rows = Annotation.objects.filter(by=member, sample__dataset=dataset, role__in=SECOND)
     rows = (
         rows.exclude(label=None)
@@ -187,16 +174,17 @@ def _labelled(dataset: Dataset, member: Any, closed: bool) -> Iterable[Any]:
     rows = rows.annotate(
         again=Case(When(_later_by_others(member) & shown, then=True), default=False)
     )
-    return (
-        rows.order_by()
-        .values_list("label", "sample__label", "sample__status", "again")
-        .annotate(n=Count("pk"))
-    )
+    kinds = ("today", "sample__label", "sample__status", "again")
+    counted = _today(rows, dataset).order_by().values_list(*kinds).annotate(n=Count("pk"))
+    for said, label, status, again, number in counted:
+        judged = again and status in SETTLED and said is not None
+        yield Looked(number, judged, status == Sample.Status.APPROVED and said == label)
 
 
-def _rejected(dataset: Dataset, member: Any) -> Iterable[Any]:
+def _rejected(dataset: Dataset, member: Any) -> Iterator[Looked]:
     rows = Review.objects.filter(by=member, sample__dataset=dataset, decision=REJECT)
     rows = rows.exclude(batch__in=_undone(member))
     rows = rows.annotate(again=Case(When(_later_by_others(member), then=True), default=False))
     counted = rows.order_by().values_list("sample__status", "again").annotate(n=Count("pk"))
-    return [(None, None, status, again, number) for status, again, number in counted]
+    for status, again, number in counted:
+        yield Looked(number, again and status in SETTLED, status == Sample.Status.REJECTED)

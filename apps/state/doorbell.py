@@ -27,7 +27,8 @@ def ring(task: str) -> None:
 
 
 def _ring(task: str) -> None:
-    if cache.add(_key(task), 1, QUIET_SECONDS):
+    # Mostly one is on its way: looking is cheaper than trying to be the first.
+    if cache.get(_key(task)) is None and cache.add(_key(task), 1, QUIET_SECONDS):
         try:
             current_app.send_task(task, expires=RING_EXPIRES_SECONDS)
         except Exception:

@@ -119,6 +119,8 @@ else:
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": VAR_DIR / "potluck.sqlite3",
+            # Opening one means defining sixty functions in it: too much for each request.
+            "CONN_MAX_AGE": 60,
             "OPTIONS": {
                 # Deferred transactions fail with "database is locked" when two writers upgrade at
                 # once; IMMEDIATE makes the second one wait instead.

@@ -141,15 +141,13 @@ def take_arrived(contribution: Contribution, name: str, arrived: staging.Arrived
     """The receipt of bytes that lie in staging; the file is its from then on."""
     name = clean_name(name)
     key = {"contribution": contribution, "name": name, "source_sha256": arrived.sha256}
-    known = Receipt.objects.filter(**key).first()
-    if known:
-        return _try_again(known, arrived) if known.outcome == Receipt.Outcome.REFUSED else known
     try:
         with transaction.atomic():
             receipt = Receipt.objects.create(**key, size=arrived.size, archive=arrived.archive)
             _stage_or_refuse(receipt, arrived)
-    except IntegrityError:  # the same file, sent twice at the same moment
-        return Receipt.objects.get(**key)
+    except IntegrityError:  # it is here already
+        known = Receipt.objects.get(**key)
+        return _try_again(known, arrived) if known.outcome == Receipt.Outcome.REFUSED else known
     ring(INGEST)
     return receipt
 

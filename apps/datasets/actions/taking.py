@@ -1,5 +1,6 @@
 """Images become samples: read one by one, written down together in a few statements."""
 
+import json
 import logging
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from apps.datasets.ingest.image import CleanImage, clean_image
 from apps.datasets.ingest.manifest import Row
 from apps.datasets.lookalikes import index_looks
 from apps.datasets.models import Annotation, Dataset, Receipt, Sample, Scale
+from apps.datasets.portions import update_rows
 from apps.datasets.tallies import count_new
 
 log = logging.getLogger(__name__)
@@ -98,9 +100,20 @@ def _write(dataset_id: int, taken: list[Taken]) -> None:
     index_looks(created)
     for (each, _new), where in zip(fresh, placed, strict=True):
         _tell(each.receipt, where)
-    for each in ours:  # bulk_update's CASE costs more than these single statements
-        each.receipt.save(update_fields=["outcome", "code", "facts", "sample"])
+    _settle(each.receipt for each in ours)
     count_new(dataset_id, created)
+
+
+def _settle(receipts: Iterable[Receipt]) -> None:
+    update_rows(
+        Receipt,
+        ("outcome", "code", "facts", "sample"),
+        (
+            (each.outcome, each.code, json.dumps(each.facts), each.sample.pk, each.pk)
+            for each in receipts
+            if each.sample
+        ),
+    )
 
 
 def _still_claimed(taken: list[Taken]) -> list[Taken]:

@@ -4,13 +4,11 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.utils import timezone
-from hypothesis import given
-from hypothesis import strategies as st
 
 from apps.datasets import actions
-from apps.datasets.models import Dataset, LabelClass, Membership, Role, Sample, SchemaChange
-from apps.datasets.records import Record, Work, current_classes, record_of, work_of
+from apps.datasets.actions.relabelling import apply_changes
+from apps.datasets.models import Dataset, LabelClass, Membership, Role, Sample
+from apps.datasets.records import Record, Work, record_of, work_of
 from apps.datasets.tests.cast import make_image, make_member
 
 
@@ -113,33 +111,25 @@ def test_a_merge_is_no_disagreement_and_a_split_class_is_left_out(
 ) -> None:
     cat, dog = LabelClass.objects.get(name="cat"), LabelClass.objects.get(name="dog")
     approve(samples)
-    merged = SchemaChange.objects.create(
-        dataset=dataset, kind="merge", label=cat, into=dog, by=cast.ada, status="applied"
-    )
-    LabelClass.objects.filter(pk=cat.pk).update(retired_at=timezone.now())
-    Sample.objects.filter(label=cat).update(label=dog)
+    merge = actions.propose_change(dataset, cast.ada, kind="merge", label=cat, into=dog)
+    actions.approve_change(merge, cast.ada)
+    apply_changes()
     found = fresh(dataset, cast.ben)
     assert {label: tuple(share) for label, share in found.by_class.items()} == {dog.pk: (10, 10)}
 
-    SchemaChange.objects.filter(pk=merged.pk).update(kind="split", into=None)
+    merge.refresh_from_db()
+    actions.revert_change(merge, cast.ada)
+    apply_changes()
+    split = actions.propose_change(dataset, cast.ada, kind="split", label=cat, parts=["a", "b"])
+    actions.approve_change(split, cast.ada)
+    apply_changes()
+    part = LabelClass.objects.get(name="a")
+    again = dataset.samples.filter(label=None).values_list("pk", flat=True)
+    actions.review_samples(
+        dataset, cast.chen, [actions.Decision(pk, "fix", part.pk) for pk in again]
+    )
     found = fresh(dataset, cast.ben)
     assert tuple(found.agreement) == (5, 5)
-
-
-@given(
-    st.dictionaries(st.integers(1, 9), st.one_of(st.none(), st.integers(1, 9))),
-    st.sets(st.integers(1, 9)),
-)
-def test_merges_lead_to_current_classes_or_nowhere(
-    merged: dict[int, int | None], current: set[int]
-) -> None:
-    found = current_classes(merged, current)
-    assert set(found.values()) <= current
-    assert all(found[label] == label for label in current)
-    assert set(found) <= current | set(merged)
-    for label in set(merged) - current:
-        if merged[label] in current:
-            assert found[label] == merged[label]
 
 
 def test_sealed_test_samples_are_left_out(
