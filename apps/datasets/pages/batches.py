@@ -1,5 +1,6 @@
 """What the two desks are asked for: which batches the page holds already, how much, of what."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -59,6 +60,17 @@ def _size(request: HttpRequest) -> int:
 def held(request: HttpRequest) -> list[UUID]:
     """The batches that a page has on its screen while it asks for the one after them."""
     return [lease_of(each) for each in request.POST.getlist("held")]
+
+
+def may_go_ahead(waiting: int, besides: Collection[UUID], size: int) -> bool:
+    """May a page have another batch beside the one on its screen? Not the last of a queue.
+
+    waiting: how much waits in all, what the page holds included. Somebody else who comes now must find
+    something, too; at the end of its batch the page asks for whatever is left.
+    """
+    if not besides:
+        return True
+    return waiting - Sample.objects.filter(lease__in=besides).count() > size
 
 
 def lease_of(text: str) -> UUID:

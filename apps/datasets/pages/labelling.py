@@ -14,10 +14,10 @@ from django.views.decorators.http import require_POST
 
 from apps.datasets import actions, tallies
 from apps.datasets.actions.labelling import SKIP, UNSURE, needed_role, to_label
-from apps.datasets.actions.leasing import holders
+from apps.datasets.actions.leasing import Batch, holders
 from apps.datasets.guidelines import to_html
 from apps.datasets.models import Dataset, Policy, Sample
-from apps.datasets.pages.batches import held
+from apps.datasets.pages.batches import held, may_go_ahead
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import require
 from apps.datasets.searching import number
@@ -37,7 +37,6 @@ def label(request: HttpRequest, slug: str) -> HttpResponse:
     context |= {
         "elsewhere": [] if shown["samples"] else holders(waiting),
         "oldest_there": waiting.values_list("created_at", flat=True).first(),
-        "left": _left(dataset, shown["blind"]),
         "classes": classes,
         "searchable": not all(each.key for each in classes),
         "guidelines": to_html(dataset.guidelines),
@@ -62,9 +61,13 @@ def _batch(
 ) -> tuple[dict[str, Any], QuerySet[Sample]]:
     """What is shown of a batch for this member, and the queue that it is from."""
     waiting = to_label(dataset, request.user).order_by("pk")
-    batch = actions.lease_samples(waiting, request.user, size=SIZE, held=besides)
     blind = dataset.policy == Policy.CONSENSUS
-    return {"batch": batch, "samples": batch.samples, "blind": blind}, waiting
+    left = _left(dataset, blind)
+    if may_go_ahead(left, besides, SIZE):
+        batch = actions.lease_samples(waiting, request.user, size=SIZE, held=besides)
+    else:
+        batch = Batch([])
+    return {"batch": batch, "samples": batch.samples, "blind": blind, "left": left}, waiting
 
 
 def _left(dataset: Dataset, blind: bool) -> int:

@@ -20,7 +20,7 @@ from apps.datasets.actions.leasing import holders
 from apps.datasets.forms import DecisionsForm
 from apps.datasets.guidelines import to_html
 from apps.datasets.models import Dataset, Policy, Review, Role, Sample, Scale
-from apps.datasets.pages.batches import SIZES, Asked, asked, held, lease_of
+from apps.datasets.pages.batches import SIZES, Asked, asked, held, lease_of, may_go_ahead
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import require
 from apps.datasets.queues import held_queues, in_queue, own_waiting, to_review, to_review_own
@@ -89,16 +89,20 @@ def _batch(
     classes = list(dataset.classes.current())
     is_closed = seals.closed(dataset)
     groups: list[Group] = []
-    chosen = None
+    chosen, number = None, 0
     if wanted.queue:
         waiting = in_queue(dataset, request.user, wanted.queue).order_by("pk")
+        number = held_queues(dataset, request.user).get(wanted.queue, 0) if besides else 0
     elif dataset.policy == Policy.CONSENSUS:
         waiting = Sample.objects.none()
     else:
         waiting = _filtered(to_review(dataset, request.user).order_by("pk"), wanted)
         groups = review_groups(dataset, request.user, waiting, besides)
+        number = sum(group.number for group in groups)
         chosen = _chosen(in_turn(groups, classes, wanted.label), wanted.label, besides)
         waiting = part(waiting, chosen.label, is_closed) if chosen else waiting.none()
+    if not may_go_ahead(number, besides, wanted.size):
+        waiting = waiting.none()
     batch = actions.lease_samples(
         waiting.select_related("label"),
         request.user,
