@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from apps.datasets.models import Split, Version, VersionSpan
@@ -113,7 +114,9 @@ def left(start: Version, end: Version) -> QuerySet[VersionSpan]:
 
 def diff(start: Version, end: Version) -> Changes:
     """What changed from one version to the other; streamed, two rows in memory at a time."""
-    return compare(_places(start, end), _places(end, start), hiding(start, end))
+    # In a transaction: outside of one PostgreSQL writes all rows down first, for a cursor to read.
+    with transaction.atomic():
+        return compare(_places(start, end), _places(end, start), hiding(start, end))
 
 
 def _places(start: Version, end: Version) -> Iterator[tuple[int, Place]]:

@@ -114,6 +114,9 @@ DATABASE_URL = env.str("DATABASE_URL", default="")
 if DATABASE_URL:
     DATABASES = {"default": env.db_url_config(DATABASE_URL) | {"CONN_MAX_AGE": 60}}
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        # PostgreSQL plans a cursor as if a tenth of its rows were wanted; all of ours are read to the end.
+        DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c cursor_tuple_fraction=1"
 else:
     DATABASES = {
         "default": {
