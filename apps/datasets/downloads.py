@@ -31,7 +31,7 @@ def media(request: HttpRequest, token: str) -> HttpResponseBase:
     sample_id, variant = read_token(token, request.user)
     sample = get_object_or_404(Sample.objects.visible_to(request.user), pk=sample_id)
     if sample.status == Sample.Status.WITHDRAWN:
-        raise RuleError("withdrawn", _("This image was withdrawn."), status=410)
+        raise RuleError("withdrawn", _("This sample was withdrawn."), status=410)
     sha256 = getattr(sample, VARIANTS[variant])
     whole = sha256 == sample.blob_sha256
     response = FileResponse(

@@ -269,7 +269,7 @@ class FilesField(forms.FileField):
 
 class FilesForm(forms.Form):
     sent = FilesField(
-        label=gettext_lazy("Images, or a zip"), allow_empty_file=True, max_length=1000
+        label=gettext_lazy("Files, or an archive"), allow_empty_file=True, max_length=1000
     )
 
 

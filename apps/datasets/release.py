@@ -118,8 +118,10 @@ def _say_leak(facts: dict[str, Any]) -> str:
         )
     else:
         text = ngettext(
-            "%(checked)s group was looked at; %(several)s hold several samples, %(largest)s at most.",
-            "%(checked)s groups were looked at; %(several)s hold several samples, %(largest)s at most.",
+            "%(checked)s group was looked at. With several samples: %(several)s; "
+            "the largest has %(largest)s.",
+            "%(checked)s groups were looked at. With several samples: %(several)s; "
+            "the largest has %(largest)s.",
             facts["checked"],
         )
     return text % facts

@@ -149,7 +149,7 @@ def _chain(found: TrainingJob) -> list[dict[str, Any]]:
     board = address("leaderboard", slug)
     scored = found.status == TrainingJob.Status.SUCCEEDED and board
     return [
-        {"kind": _("Reviewed images"), "name": str(found.version.size), "url": images},
+        {"kind": _("Reviewed samples"), "name": str(found.version.size), "url": images},
         {
             "kind": _("Version"),
             "name": str(number),

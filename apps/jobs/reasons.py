@@ -61,7 +61,7 @@ SENTENCES = {
         "to look at the workers."
     ),
     "data_withdrawn": gettext_noop(
-        "Images of its version were withdrawn, so it could not be trained on them. Propose the job "
+        "Samples of its version were withdrawn, so it could not be trained on them. Propose the job "
         "again on the version's successor."
     ),
     # what ended an attempt only; the job goes on

@@ -115,7 +115,7 @@ def approve_version(version: Version, by: Any) -> None:
     if version.status == Version.Status.DRAFT and version.withdrawn:
         raise RuleError(
             "version_has_withdrawn",
-            _("%(count)s of its images were withdrawn since. Set it aside and freeze again.")
+            _("%(count)s of its samples were withdrawn since. Set it aside and freeze again.")
             % {"count": version.withdrawn},
             withdrawn=version.withdrawn,
         )

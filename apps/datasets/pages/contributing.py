@@ -75,6 +75,8 @@ def contribution(request: HttpRequest, uuid: str) -> HttpResponse:
             "pixels": settings.MAX_IMAGE_PIXELS // 1_000_000,
             "archive": settings.MAX_ARCHIVE_BYTES,
             "files": settings.MAX_ARCHIVE_FILES,
+            "rows": settings.MAX_TEXT_ROWS,
+            "chars": settings.MAX_TEXT_CHARS,
         },
     }
     return render(request, "datasets/contribution.html", context)

@@ -150,7 +150,7 @@ def _chain(found: Sample, inside: list[Version], receipt: Any) -> list[dict[str,
             "url": batch,
         },
         {"kind": _("Contribution"), "name": found.contributor.username, "url": batch},
-        {"kind": _("Image"), "name": str(found.pk), "here": True},
+        {"kind": _("Sample"), "name": str(found.pk), "here": True},
         {
             "kind": _("Version"),
             "name": str(newest.number) if newest else _("none yet"),

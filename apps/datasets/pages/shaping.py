@@ -31,7 +31,7 @@ def dataset_new(request: HttpRequest) -> HttpResponse:
             refuse(form, error)
         else:
             messages.success(
-                request, _("Your dataset is there. Now bring the first images, or invite people.")
+                request, _("Your dataset is there. Now bring the first samples, or invite people.")
             )
             return redirect("dataset", dataset.slug)
     return render(request, "datasets/new.html", {"form": form})

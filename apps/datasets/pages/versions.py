@@ -125,7 +125,7 @@ def _chain(found: Version) -> list[dict[str, Any]]:
     images = reverse("samples", args=[found.dataset.slug])
     link = {"kind": _("Version"), "name": str(found.number), "here": True}
     first = {
-        "kind": _("Reviewed images"),
+        "kind": _("Reviewed samples"),
         "name": str(found.size),
         "url": f"{images}?status=approved",
     }

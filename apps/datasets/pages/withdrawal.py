@@ -75,7 +75,7 @@ def contribution_withdraw(request: HttpRequest, uuid: str) -> HttpResponse:
         except RuleError as error:
             refuse(form, error)
         else:
-            text = ngettext("%(n)s image is withdrawn.", "%(n)s images are withdrawn.", gone)
+            text = ngettext("%(n)s sample is withdrawn.", "%(n)s samples are withdrawn.", gone)
             messages.success(request, text % {"n": gone})
             return redirect("contribution", uuid)
     live = found.samples.exclude(status=Sample.Status.WITHDRAWN)

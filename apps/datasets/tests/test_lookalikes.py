@@ -177,7 +177,7 @@ def test_a_reviewer_compares_and_decides(
     copy = contribute({"cat/copy.jpg": copy_of(13)}).samples.get()
     chen = browser_of(cast.chen)
     page = chen.get("/datasets/pets/lookalikes/").content.decode()
-    assert f"Image {frozen['test'].pk}" in page
+    assert f"Sample {frozen['test'].pk}" in page
 
     chen.post("/datasets/pets/lookalikes/", {"sample": copy.pk, "verdict": verdict})
 

@@ -74,7 +74,7 @@ def require_nothing_withdrawn(version: Version) -> None:
         raise RuleError(
             "version_has_withdrawn",
             _(
-                "%(count)s images of version %(number)s were withdrawn, so nothing more is trained "
+                "%(count)s samples of version %(number)s were withdrawn, so nothing more is trained "
                 "on it. Freeze its successor and propose the job there."
             )
             % {"count": version.withdrawn, "number": version.number},

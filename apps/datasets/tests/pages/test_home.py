@@ -60,8 +60,8 @@ def test_every_kind_has_its_sentence(
     page = browser_of(cast.ada).get(reverse("home")).content.decode()
 
     assert "Pets: version 1 is a draft" in page
-    assert "Pets: 1 image has a class that is not in the list" in page
-    assert "Pets: 1 image to review" in page
+    assert "Pets: 1 sample has a class that is not in the list" in page
+    assert "Pets: 1 sample to review" in page
 
 
 def test_a_new_member_learns_where_to_begin(cast: SimpleNamespace, browser_of: Any) -> None:

@@ -90,7 +90,7 @@ def test_keys_lead_along_the_filtered_list(
     page.goto(f"{live_server.url}/datasets/pets/samples/?label={samples[0].label_id}")
     page.locator(".tile").first.click()
     heading = page.locator("h2").first
-    expect(heading).to_have_text(f"Image {cats[0]}")
+    expect(heading).to_have_text(f"Sample {cats[0]}")
     page.wait_for_load_state()
     for key, pk in (
         ("j", cats[1]),
@@ -99,19 +99,19 @@ def test_keys_lead_along_the_filtered_list(
         ("ArrowLeft", cats[0]),
     ):
         page.keyboard.press(key)
-        expect(heading).to_have_text(f"Image {pk}")
+        expect(heading).to_have_text(f"Sample {pk}")
         page.wait_for_load_state()
     page.keyboard.press("k")  # there is none before the first
     page.locator("#comment-text").press_sequentially("just a joke")
     expect(page.locator("#comment-text")).to_have_value("just a joke")
-    expect(heading).to_have_text(f"Image {cats[0]}")
+    expect(heading).to_have_text(f"Sample {cats[0]}")
 
     page.get_by_label("keys J, K and arrows lead on").uncheck()
     page.locator("h2").first.click()
     page.keyboard.press("j")
     page.reload()
     expect(page.get_by_label("keys J, K and arrows lead on")).not_to_be_checked()
-    expect(heading).to_have_text(f"Image {cats[0]}")
+    expect(heading).to_have_text(f"Sample {cats[0]}")
     page.get_by_role("link", name="Back to the filtered list").click()
     expect(page.locator(".tile")).to_have_count(5)
 

@@ -343,7 +343,7 @@ def test_without_scripts(visit: Visit, bare: list[Sample], cast: SimpleNamespace
     expect(page.locator("#picture")).not_to_have_attribute("alt", first or "")
     page.get_by_role("button", name="Unsure").click()
     page.get_by_role("button", name="cat").click()
-    expect(page.locator("#picture")).to_have_attribute("alt", f"Image {bare[3].pk}")
+    expect(page.locator("#picture")).to_have_attribute("alt", f"Sample {bare[3].pk}")
     assert said(bare)[:4] == ["dog", "", "cat", ""]
 
 

@@ -67,7 +67,7 @@ def test_the_group_of_a_sample_and_its_filter(contribute: Any, cast: Any, browse
     copy = contribute({"cat/copy.jpg": copy_of(1)}).samples.get()
     client = browser_of(cast.dana)
     page = client.get(f"/samples/{copy.pk}/").content.decode()
-    assert "2 images, always in one split" in page
+    assert "2 samples, always in one split" in page
     assert f'Looks like</dt><dd><a href="/samples/{one.pk}/">' in page
     assert "it stands alone" in client.get(f"/samples/{other.pk}/").content.decode()
     found = client.get("/datasets/pets/samples/", {"group": one.group}).context["samples"]

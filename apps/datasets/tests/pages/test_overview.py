@@ -47,7 +47,7 @@ def test_the_next_step_depends_on_the_role(
         return page.split("next-step")[1].split("</section>")[0]
 
     assert reverse("review", args=["pets"]) in next_step(cast.chen)
-    assert "10 images wait for a reviewer" in next_step(cast.ben)
+    assert "10 samples wait for a reviewer" in next_step(cast.ben)
     assert "ask an owner" in next_step(cast.dana)
     approve(samples)
     assert reverse("versions", args=["pets"]) in next_step(cast.ada)

@@ -29,7 +29,7 @@ def test_filters(ben: Any, samples: Any, approve: Any) -> None:
     assert keys(ben.get(SAMPLES, {"status": "approved"})) == [s.pk for s in samples[2::-1]]
     assert len(keys(ben.get(SAMPLES, {"label": cat.pk}))) == 5
     assert keys(ben.get(SAMPLES, {"label": "none"})) == []
-    assert "No image matches" in ben.get(SAMPLES, {"split": "test"}).content.decode()
+    assert "No sample matches" in ben.get(SAMPLES, {"split": "test"}).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_it_says_what_a_freeze_would_take(ada: Any, samples: Any, approve: Any) 
 
     page = ada.get(VERSIONS).content.decode()
 
-    assert "It would hold 6 approved images." in page
+    assert "It would hold 6 approved samples." in page
     assert "4 still wait for review and stay out." in page
 
 
