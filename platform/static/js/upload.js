@@ -353,7 +353,7 @@ function pace() {
   const rate = (count.sent - count.before) / seconds;
   if (seconds < 2 || rate <= 0) return "";
   const minutes = Math.ceil((count.bytes - count.sent) / rate / 60);
-  return fill(text("pace"), { rate: (rate / 1e6).toFixed(1), minutes });
+  return fill(text("pace"), { rate: rate < 1e5 ? `${(rate / 1e3).toFixed(0)} KB/s` : `${(rate / 1e6).toFixed(1)} MB/s`, minutes });
 }
 
 // ---- events
