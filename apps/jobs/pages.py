@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import condition, require_POST, require_safe
 
 from apps.datasets.models import Version
+from apps.datasets.pages.paging import paged
 from apps.datasets.pages.samples import address
 from apps.datasets.pages.scope import dataset_of, frame, refuse
 from apps.errors import RuleError, invalid
@@ -37,19 +38,14 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
     number = request.GET.get("version", "")
     if number:
         found = found.filter(version__number=whole(number, "version"))
-    before = request.GET.get("before", "")
-    if before:
-        found = found.filter(pk__lt=whole(before, "before"))
-    shown = list(found.select_related("version__dataset", "member")[: SHOWN + 1])
-    more, shown = len(shown) > SHOWN, shown[:SHOWN]
     query = f"?version={number}" if number else "?"
-    context = frame(request, dataset, "jobs") | {
-        "rows": listed(shown),
+    page = paged(request, found.select_related("version__dataset", "member"), SHOWN, query=query)
+    context = frame(request, dataset, "jobs") | page
+    context |= {
+        "rows": listed(page["rows"]),
         "versions": dataset.versions.filter(jobs__isnull=False).distinct(),
         "number": number,
         "trainable": dataset.versions.filter(status=Version.Status.APPROVED).exists(),
-        "first_url": query if before else "",
-        "next_url": f"{query}&before={shown[-1].pk}" if more else "",
     }
     return render(request, "jobs/jobs.html", context)
 

@@ -14,9 +14,9 @@ from apps.datasets.changes import MOVING, describe, preview_change, preview_reve
 from apps.datasets.forms import CHANGE_FORMS
 from apps.datasets.models import Dataset, LabelClass, Role, SchemaChange
 from apps.datasets.pages.contributing import only_if_changed
+from apps.datasets.pages.paging import paged
 from apps.datasets.pages.scope import dataset_of, frame, refuse
 from apps.datasets.permissions import another_maintainer, require
-from apps.datasets.searching import number
 from apps.errors import RuleError
 from apps.state.models import Event
 
@@ -63,15 +63,9 @@ def changes(request: HttpRequest, slug: str) -> HttpResponse:
     """Every change there ever was, the newest first."""
     dataset = dataset_of(request, slug)
     found = dataset.changes.select_related("into", *PEOPLE)
-    if before := request.GET.get("before", ""):
-        found = found.filter(pk__lt=number(before, "before"))
-    rows = list(found.order_by("-pk")[: SHOWN + 1])
-    more, rows = len(rows) > SHOWN, rows[:SHOWN]
-    context = frame(request, dataset, "overview") | {
-        "changes": [(each, describe(each)) for each in rows],
-        "first_url": request.path if before else "",
-        "next_url": f"{request.path}?before={rows[-1].pk}" if more else "",
-    }
+    page = paged(request, found, SHOWN)
+    changes = [(each, describe(each)) for each in page["rows"]]
+    context = frame(request, dataset, "overview") | page | {"changes": changes}
     return render(request, "datasets/changes.html", context)
 
 

@@ -20,6 +20,7 @@ from apps.datasets.contributors import rejected_number
 from apps.datasets.forms import ContributeForm, FilesForm
 from apps.datasets.models import Contribution, Receipt, Role
 from apps.datasets.pages.manifests import control
+from apps.datasets.pages.paging import paged
 from apps.datasets.pages.scope import dataset_of, frame, refuse
 from apps.datasets.permissions import contribution_for, require
 from apps.datasets.reads import claimed_classes, outcome_counts
@@ -108,25 +109,19 @@ def _sent(found: Contribution) -> dict[str, Any]:
 def _receipts(request: HttpRequest, found: Contribution) -> dict[str, Any]:
     """One page of receipts, in the order of their arrival, from `after` on."""
     outcome = request.GET.get("outcome", "")
-    after = request.GET.get("after", "0")
-    if (outcome and outcome not in Receipt.Outcome.values) or not after.isdigit():
+    if outcome and outcome not in Receipt.Outcome.values:
         raise invalid("invalid_filter", _("There is no such filter."))
-    rows = found.receipts.filter(pk__gt=int(after)).select_related("sample__label")
+    rows = found.receipts.select_related("sample__label")
     if outcome:
         rows = rows.filter(outcome=outcome)
-    shown = list(rows[: RECEIPTS_SHOWN + 1])
-    more = len(shown) > RECEIPTS_SHOWN
-    shown = shown[:RECEIPTS_SHOWN]
+    query = f"?outcome={outcome}"
+    page = paged(request, rows, RECEIPTS_SHOWN, name="after", query=query, anchor="#receipts-title")
+    shown = page["rows"]
     is_closed = seals.closed(found.dataset)
     for each in blind.covered(shown, found.dataset, request.user, _("hidden")):
         seals.cover(each, is_closed, _("sealed"))
-    query = f"?outcome={outcome}"
-    return {
-        "receipts": [(each, sentence(each)) for each in shown],
-        "outcome": outcome,
-        "first_url": query if after != "0" else "",
-        "next_url": f"{query}&after={shown[-1].pk}" if more else "",
-    }
+    receipts = [(each, sentence(each)) for each in shown]
+    return page | {"receipts": receipts, "outcome": outcome}
 
 
 @require_safe

@@ -22,10 +22,10 @@ from apps.datasets.contributors import (
 )
 from apps.datasets.models import Dataset, Review
 from apps.datasets.pages.card import address_of
+from apps.datasets.pages.paging import paged
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.proportions import Share
 from apps.datasets.records import ENOUGH, Record, record_of, work_of
-from apps.datasets.searching import number
 
 SHOWN = 20
 WIDTH = 240  # of the picture of an interval, in its own units
@@ -108,16 +108,7 @@ def reasons(record: Record) -> list[tuple[str, int]]:
 
 def page(request: HttpRequest, name: str, found: QuerySet[Any], key: str = "pk") -> dict[str, Any]:
     """One page of a list that runs newest first; `name` is its parameter and its anchor."""
-    before = request.GET.get(name, "")
-    if before:
-        found = found.filter(**{f"{key}__lt": number(before, name)})
-    rows = list(found[: SHOWN + 1])
-    more, rows = len(rows) > SHOWN, rows[:SHOWN]
-    return {
-        "rows": rows,
-        "first_url": f"?#{name}" if before else "",
-        "next_url": f"?{name}={getattr(rows[-1], key)}#{name}" if more else "",
-    }
+    return paged(request, found, SHOWN, key=key, name=name, anchor=f"#{name}")
 
 
 def _batches(request: HttpRequest, dataset: Dataset, member: Any) -> dict[str, Any]:

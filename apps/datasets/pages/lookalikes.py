@@ -14,6 +14,7 @@ from apps.datasets.actions.holding import HELD, Verdict
 from apps.datasets.clusters import MANY, clusters
 from apps.datasets.lookalikes import resembles
 from apps.datasets.models import Dataset, Hold, Role, Sample
+from apps.datasets.pages.paging import paged
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import require
 from apps.datasets.queues import held_queues
@@ -30,16 +31,11 @@ def lookalikes(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         return _decide(request, dataset)
     held = dataset.samples.filter(status=Sample.Status.PENDING, hold__in=HELD)
-    after = request.GET.get("after", "0")
-    page = held.filter(pk__gt=number(after)).select_related("label", "contributor")
-    shown = seals.mask(page.order_by("pk")[: SHOWN + 1], dataset, _("sealed"))
+    page = paged(request, held.select_related("label", "contributor"), SHOWN, name="after")
+    shown = seals.mask(page["rows"], dataset, _("sealed"))
     shown = blind.mask(shown, dataset, request.user, _("hidden"))
-    more, shown = len(shown) > SHOWN, shown[:SHOWN]
-    context = frame(request, dataset, "review") | {
-        "pairs": [_pair(request, each) for each in shown],
-        "first_url": "?" if after != "0" else "",
-        "next_url": f"?after={shown[-1].pk}" if more else "",
-    }
+    pairs = [_pair(request, each) for each in shown]
+    context = frame(request, dataset, "review") | page | {"pairs": pairs}
     return render(request, "datasets/lookalikes.html", context)
 
 

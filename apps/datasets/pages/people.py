@@ -13,9 +13,12 @@ from django.views.decorators.http import require_POST
 from apps.datasets import actions
 from apps.datasets.forms import InviteForm
 from apps.datasets.models import Dataset, Role
+from apps.datasets.pages.paging import paged
 from apps.datasets.pages.scope import dataset_of, frame, refuse
 from apps.datasets.permissions import ORDER, implies, require, role_of
 from apps.errors import RuleError
+
+SHOWN = 100
 
 
 def roles_to_give(role: Role | None) -> list[Role]:
@@ -39,11 +42,11 @@ def people(request: HttpRequest, slug: str) -> HttpResponse:
         "form": form,
         "link": link,
         "roles": [(role.value, role.label) for role in ORDER],
-        "memberships": dataset.memberships.select_related("member"),
         "invitations": dataset.invitations.filter(
             revoked_at=None, expires_at__gt=timezone.now()
         ).select_related("created_by"),
     }
+    context |= paged(request, dataset.memberships.select_related("member"), SHOWN, name="after")
     response = render(request, "datasets/people.html", context)
     if link:
         add_never_cache_headers(response)

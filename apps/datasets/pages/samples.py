@@ -22,10 +22,11 @@ from apps.datasets.models import (
     Version,
 )
 from apps.datasets.pages.chips import chips, query_of, with_chosen
+from apps.datasets.pages.paging import paged
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import may
 from apps.datasets.reads import contributors_of, sources_of, versions_with
-from apps.datasets.searching import find_samples, moment, neighbours, number, read_filters
+from apps.datasets.searching import find_samples, moment, neighbours, read_filters
 from apps.datasets.timeline import timeline
 from apps.datasets.waits import wait_of
 
@@ -37,30 +38,29 @@ def samples(request: HttpRequest, slug: str) -> HttpResponse:
     dataset = dataset_of(request, slug)
     wanted = read_filters(request.GET)
     found = find_samples(dataset, wanted)
-    if before := request.GET.get("before", ""):
-        found = found.filter(pk__lt=number(before))
-    rows = found.select_related("label").order_by("-pk")[: SHOWN + 1]
-    shown = seals.mask(rows, dataset, _("sealed"))
-    shown = blind.mask(shown, dataset, request.user, _("hidden"))
-    more, shown = len(shown) > SHOWN, shown[:SHOWN]
     carried = query_of(wanted)
     address = f"{reverse('samples', args=[slug])}{carried or '?'}"
+    page = paged(request, found.select_related("label"), SHOWN, query=address)
+    shown = seals.mask(page["rows"], dataset, _("sealed"))
+    shown = blind.mask(shown, dataset, request.user, _("hidden"))
     classes = list(dataset.classes.all())
-    context = frame(request, dataset, "samples") | {
-        "samples": shown,
-        "wanted": wanted,
-        "carried": carried,
-        "chips": chips(dataset, wanted, classes),
-        "classes": [label for label in classes if label.retired_at is None],
-        "statuses": Sample.Status.choices,
-        "splits": Split.choices,
-        "holds": [choice for choice in Hold.choices if choice[0]],
-        "scales": [] if dataset.holds_texts else Scale.choices,
-        "sources": with_chosen(sources_of(dataset), wanted["source"]),
-        "contributors": with_chosen(contributors_of(dataset), wanted["contributor"]),
-        "first_url": address if before else "",
-        "next_url": f"{address}&before={shown[-1].pk}" if more else "",
-    }
+    context = (
+        frame(request, dataset, "samples")
+        | page
+        | {
+            "samples": shown,
+            "wanted": wanted,
+            "carried": carried,
+            "chips": chips(dataset, wanted, classes),
+            "classes": [label for label in classes if label.retired_at is None],
+            "statuses": Sample.Status.choices,
+            "splits": Split.choices,
+            "holds": [choice for choice in Hold.choices if choice[0]],
+            "scales": [] if dataset.holds_texts else Scale.choices,
+            "sources": with_chosen(sources_of(dataset), wanted["source"]),
+            "contributors": with_chosen(contributors_of(dataset), wanted["contributor"]),
+        }
+    )
     only_grid = getattr(request, "htmx", False)
     return render(
         request, "datasets/_samples.html" if only_grid else "datasets/samples.html", context

@@ -15,12 +15,15 @@ from apps.datasets import actions
 from apps.datasets.forms import FreezeForm, RetireForm
 from apps.datasets.models import Dataset, Split, Version
 from apps.datasets.pages.contributing import only_if_changed
+from apps.datasets.pages.paging import paged
 from apps.datasets.pages.samples import address, beyond
 from apps.datasets.pages.scope import dataset_of, frame, refuse
 from apps.datasets.queues import wanting_successor
 from apps.datasets.reads import next_freeze
 from apps.datasets.release import TITLES, finding
 from apps.errors import RuleError
+
+SHOWN = 50
 
 
 def version_of(request: HttpRequest, slug: str, number: int) -> Version:
@@ -47,9 +50,10 @@ def versions(request: HttpRequest, slug: str) -> HttpResponse:
             return redirect("version", slug, frozen.number)
     context = frame(request, dataset, "versions") | {
         "form": form,
-        "versions": dataset.versions.select_related("created_by"),
         "next": next_freeze(dataset),
     }
+    found = dataset.versions.select_related("created_by")
+    context |= paged(request, found, SHOWN, key="number")
     return render(request, "datasets/versions.html", context)
 
 

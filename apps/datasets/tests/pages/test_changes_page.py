@@ -159,7 +159,7 @@ def test_all_changes_page_by_page(
     assert [what for _change, what in first.context["changes"]] == [
         "rename “cat” to “c”", "rename “cat” to “b”"
     ]  # fmt: skip
-    second = client.get(first.context["next_url"])
+    second = client.get(f"{CLASSES}changes/{first.context['next_url']}")
     assert [what for _change, what in second.context["changes"]] == ["rename “cat” to “a”"]
     assert client.get(f"{CLASSES}changes/?before=x").status_code == 400
 

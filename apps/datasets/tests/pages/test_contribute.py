@@ -85,7 +85,7 @@ def test_receipts_name_outcome_and_reason(ben: Any, contribute: Any) -> None:
     assert [receipt.name for receipt, _reason in refused.context["receipts"]] == ["dog/3.png"]
 
 
-@pytest.mark.parametrize("query", [{"outcome": "nonsense"}, {"after": "x"}])
+@pytest.mark.parametrize("query", [{"outcome": "nonsense"}, {"after": "x"}, {"after": "²"}])
 def test_an_unknown_filter_is_refused(ben: Any, contribute: Any, query: dict[str, str]) -> None:
     done = contribute({"cat/1.png": make_image(1)})
 

@@ -1,0 +1,69 @@
+"""Lists go on by the key of their last row: every row once, whatever is added meanwhile."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from apps.datasets.models import Dataset, Membership, Role, Version
+
+VERSIONS = "/datasets/pets/versions/"
+
+
+def walk(client: Any, path: str) -> Iterator[Any]:
+    """The answers of one page after the other."""
+    address = path
+    while address:
+        answer = client.get(address)
+        assert answer.status_code == 200
+        yield answer
+        following = answer.context["next_url"]
+        address = f"{path.partition('?')[0]}{following}" if following.startswith("?") else following
+
+
+def test_versions_run_down(dataset: Any, cast: Any, browser_of: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("apps.datasets.pages.versions.SHOWN", 2)
+    for number in range(1, 6):
+        Version.objects.create(
+            dataset=dataset, number=number, created_by=cast.ada, status=Version.Status.DISCARDED
+        )
+    pages = list(walk(browser_of(cast.ada), VERSIONS))
+    shown = [[row.number for row in page.context["rows"]] for page in pages]
+    assert shown == [[5, 4], [3, 2], [1]]
+    assert [page.context["first_url"] for page in pages] == ["", "?", "?"]
+    assert "Compare two versions" in pages[-1].content.decode()
+
+
+def test_people_run_up(dataset: Any, cast: Any, browser_of: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("apps.datasets.pages.people.SHOWN", 2)
+    for name in ("gus", "hal", "ivy"):
+        member = get_user_model().objects.create_user(name, f"{name}@example.org")
+        Membership.objects.create(dataset=dataset, member=member, role=Role.CONTRIBUTOR)
+    pages = list(walk(browser_of(cast.ada), "/datasets/pets/people/"))
+    shown = [row.pk for page in pages for row in page.context["rows"]]
+    assert len(pages) > 2
+    assert shown == list(dataset.memberships.order_by("pk").values_list("pk", flat=True))
+
+
+def test_datasets_run_by_title_and_keep_the_search(
+    dataset: Any, cast: Any, browser_of: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("apps.datasets.pages.home.SHOWN", 2)
+    for number, title in enumerate(["Owls", "Newts", "Owls", "Ants", "Bees"]):
+        Dataset.objects.create(title=title, slug=f"d{number}", summary="wild", created_by=cast.ada)
+    pages = list(walk(browser_of(cast.ben), "/datasets/?q=wild"))
+    slugs = [row.dataset.slug for page in pages for row in page.context["datasets"]]
+    assert slugs == ["d3", "d4", "d1", "d0", "d2"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [f"{VERSIONS}?before=x", "/datasets/pets/people/?after=-1", f"{VERSIONS}?before={'9' * 30}"],
+)
+def test_a_page_that_is_none(dataset: Any, cast: Any, browser_of: Any, path: str) -> None:
+    assert browser_of(cast.ada).get(path).status_code == 400
+
+
+def test_datasets_behind_one_that_is_none(dataset: Any, cast: Any, browser_of: Any) -> None:
+    assert browser_of(cast.ada).get("/datasets/?after=nowhere").status_code == 404
