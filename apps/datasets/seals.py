@@ -48,6 +48,13 @@ def hides(sample: Sample, is_closed: bool | None = None) -> bool:
     return closed(sample.dataset) if is_closed is None else is_closed
 
 
+def require_open(sample: Sample) -> None:
+    """For what people say about a sample: it may name the class. Raises RuleError("sealed")."""
+    if hides(sample):
+        text = _("Its label is sealed, and what is said about it might tell it.")
+        raise RuleError("sealed", text)
+
+
 def without_hidden(samples: QuerySet[Sample], dataset: Dataset) -> QuerySet[Sample]:
     """What a filter by class may find: anything else would name the class of a sealed sample."""
     return samples.exclude(split=Split.TEST) if closed(dataset) else samples

@@ -158,7 +158,7 @@ def timeline(
     """One page of a sample's history.
 
     `hidden`: its class is sealed, so nothing here may tell it. `unanswered`: this reader has to say
-    first what it is, so not even comments are told.
+    first what it is. Not even comments are told then: people say in them what they see.
     """
     rows = sorted(_rows(sample, before), key=order, reverse=True)
     cut = rows[SHOWN - 1].at if len(rows) > SHOWN else None
@@ -167,8 +167,6 @@ def timeline(
     entries = fold(kept)
     if hidden or unanswered:
         entries = [covered(each) for each in entries if _tells_nothing(each)]
-    if unanswered:
-        entries = [each for each in entries if each.kind != "comment"]
     return Timeline(entries, cut if more else None)
 
 
@@ -177,7 +175,7 @@ def _tells_nothing(entry: Entry) -> bool:
     split was decided twice, one that was merged has a change in its history."""
     if entry.kind == "status":
         return entry.became == Sample.Status.WITHDRAWN
-    return entry.kind in {"arrived", "comment"}
+    return entry.kind == "arrived"
 
 
 def covered(entry: Entry) -> Entry:

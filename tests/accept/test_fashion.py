@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
 
 from apps.datasets.models import Sample, Version
 from apps.leaderboard.tasks import collect
@@ -70,16 +69,9 @@ def _make_classes(ada: Person, batch: str) -> None:
 
 
 def _review(chen: Person) -> None:
-    grid = chen.page.locator(".review-grid [role=option]:not(.gone)")
     chen.goto("/datasets/fashion/review/")
-    left = 1800
-    while left:
-        grid.first.wait_for()
-        left -= grid.count()
-        first = grid.first.get_attribute("data-sample")
-        chen.page.keyboard.press("a")
-        expect(chen.page.locator(f"[data-sample='{first}']:not(.gone)")).to_have_count(0)
-    chen.sees(chen.say("Everything is reviewed"))
+    chen.accepts_everything()
+    assert Sample.objects.filter(status="approved").count() == 1800
 
 
 def _freeze(ada: Person) -> None:

@@ -96,6 +96,15 @@ class Person:
             self.page.wait_for_function(FEWER, arg=[lease, left])
         self.page.wait_for_load_state()
 
+    def accepts_everything(self) -> None:
+        """The same for one class after the other: the page brings the next by itself."""
+        waiting = self.page.locator("#batch .pick:not(.gone)")
+        done = self.page.get_by_text(self.say("Everything is reviewed"))
+        while not done.count():
+            waiting.or_(done).first.wait_for()
+            if waiting.count():
+                self.accepts_the_class()
+
     def sees(self, text: str | re.Pattern[str], *, patience: int = PATIENCE) -> None:
         self.page.get_by_text(text).first.wait_for(timeout=patience)
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from apps.datasets import seals
 from apps.datasets.models import Comment, Role, Sample
 from apps.datasets.permissions import require
 from apps.errors import RuleError, invalid
@@ -18,6 +19,7 @@ PER_MINUTE = 10
 def comment_on(sample: Sample, by: Any, text: str) -> Comment:
     """Say something about a sample. Any member of the dataset may."""
     require(by, sample.dataset, Role.CONTRIBUTOR)
+    seals.require_open(sample)
     text = text.strip()
     if not text or len(text) > MAX_COMMENT:
         told = _("Write between 1 and %(limit)s characters.") % {"limit": MAX_COMMENT}

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.datasets import actions
+from apps.datasets import actions, seals
 from apps.datasets.api.scope import checked
 from apps.datasets.blind import require_answer
 from apps.datasets.models import Comment, Role, Sample
@@ -26,7 +26,7 @@ class CommentSerializer(serializers.ModelSerializer[Comment]):
 
 
 class Comments(APIView):
-    """What members said about a sample, the oldest first; say something."""
+    """What members said about a sample (the newest 500), the oldest first; say something."""
 
     def _sample(self, request: Request, pk: int) -> Sample:
         visible = Sample.objects.visible_to(request.user).select_related("dataset")
@@ -37,8 +37,9 @@ class Comments(APIView):
         sample = self._sample(request, pk)
         require(request.user, sample.dataset, Role.CONTRIBUTOR)
         require_answer(sample, sample.dataset, request.user)
-        found = sample.comments.select_related("by")[:NEWEST]
-        return Response(CommentSerializer(found, many=True).data)
+        seals.require_open(sample)
+        found = sample.comments.select_related("by").order_by("-pk")[:NEWEST]
+        return Response(CommentSerializer(list(reversed(found)), many=True).data)
 
     @extend_schema(request=CommentSerializer, responses={201: CommentSerializer})
     def post(self, request: Request, pk: int) -> Response:

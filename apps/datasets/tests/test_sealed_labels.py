@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from apps.datasets import actions, blobs, seals
 from apps.datasets.actions.relabelling import apply_changes
-from apps.datasets.models import Annotation, Review, Sample, VersionSpan
+from apps.datasets.models import Annotation, Comment, Review, Sample, VersionSpan
 from apps.datasets.tests.cast import make_image
 from apps.datasets.verify import differences
 from apps.errors import RuleError
@@ -217,6 +217,30 @@ def test_one_that_waits_again_is_reviewed_without_its_class(
     assert {each.label for each in shown["none"]} == {None}
     page = client.get("/datasets/pets/review/?label=none").content.decode()
     assert "Which class is each of these?" in page
+
+
+def test_what_was_said_about_one_is_sealed_with_it(
+    sealed: Any, browser_of: Any, cast: Any, dataset: Any
+) -> None:
+    """People say in a comment what they see."""
+    hidden, known = (Sample.objects.filter(split=split).first() for split in ("test", "train"))
+    for sample in (hidden, known):
+        Comment.objects.create(sample=sample, by=cast.ben, text="surely a marten")
+    client = browser_of(cast.ada)
+    said = {
+        sample.split: [
+            client.get(reverse("sample", args=[sample.pk])),
+            client.get(f"/api/samples/{sample.pk}/comments/"),
+            client.get(f"/api/samples/{sample.pk}/history/"),
+        ]
+        for sample in (hidden, known)
+    }
+    assert not any(b"marten" in answer.content for answer in said["test"])
+    assert all(b"marten" in answer.content for answer in said["train"])
+    with pytest.raises(RuleError, match="sealed"):
+        actions.comment_on(hidden, cast.ada, "a marten indeed")
+    actions.unseal(dataset, cast.ada)
+    assert b"marten" in client.get(f"/api/samples/{hidden.pk}/history/").content
 
 
 def test_scoring_still_knows_them(sealed: Any) -> None:
