@@ -128,6 +128,25 @@ def test_a_lost_connection_and_a_reload(ben: Person, worker: Any, folder: Path) 
     assert len(again) == FILES - before
 
 
+def test_a_script_that_did_not_load_is_asked_for_again(ben: Person, tmp_path: Path) -> None:
+    failed: list[str] = []
+
+    def fail_once(route: Route) -> None:
+        if failed:
+            route.continue_()
+        else:
+            failed.append(route.request.url)
+            route.abort()
+
+    ben.page.route("**/hash_worker*.js", fail_once)
+    ben.page.reload()
+    (tmp_path / "cat.png").write_bytes(make_image(1))
+    ben.page.set_input_files("#choose-files", tmp_path / "cat.png")
+    ben.sees("1 of 1 files have arrived")
+    assert failed
+    ben.complaints.clear()  # the browser says that a request failed
+
+
 def test_it_goes_on_by_itself_when_the_connection_is_back(
     ben: Person, worker: Any, folder: Path
 ) -> None:

@@ -93,18 +93,25 @@ function chosen(input) {
 
 // ---- hashing and asking: what has arrived already is not sent again
 
-const hasher = new Worker(root.dataset.hasher, { type: "module" });
 const hashing = new Map();
+let hasher;
+startHasher();
 
-hasher.addEventListener("message", ({ data: { id, sha256 } }) => {
-  hashing.get(id)(sha256);
-  hashing.delete(id);
-});
+// Its script may fail to load on a bad connection: then it starts again, with all that it was asked.
+function startHasher() {
+  hasher = new Worker(root.dataset.hasher, { type: "module" });
+  hasher.addEventListener("message", ({ data: { id, sha256 } }) => {
+    hashing.get(id).done(sha256);
+    hashing.delete(id);
+  });
+  hasher.addEventListener("error", () => { hasher.terminate(); setTimeout(startHasher, 2_000); }, { once: true });
+  for (const [id, { file }] of hashing) hasher.postMessage({ id, file });
+}
 
 function hashOf(item) {
   const id = count.asked++;
   return new Promise((done) => {
-    hashing.set(id, done);
+    hashing.set(id, { done, file: item.file });
     hasher.postMessage({ id, file: item.file });
   });
 }
