@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from apps.datasets.models import Policy, Split, TaskKind, Version, VersionSpan
 from apps.datasets.release import TITLES, finding
-from apps.datasets.seals import is_sealed
+from apps.datasets.seals import counts_of, is_sealed
 
 DAY = 86400
 LISTED = 50  # a card names the largest sources; the manifest has them all
@@ -96,8 +96,10 @@ def _glance(version: Version) -> list[tuple[str, str]]:
 
 
 def _balance(version: Version) -> dict[str, Any]:
+    counts = counts_of(version)
+    sealed = _("sealed")
     rows = [
-        [name, *(str(version.counts.get(name, {}).get(split, 0)) for split in Split.values)]
+        [name, *(sealed if n is None else str(n) for n in counts.get(name, {}).values())]
         for name in version.class_names
     ]
     return {"header": [_("Class"), *map(str, Split.labels)], "rows": rows}

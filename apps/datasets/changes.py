@@ -63,7 +63,7 @@ class Preview:
 
 
 def touched(dataset: Dataset, label: int) -> Touched:
-    counts = tallies.by_class(dataset).get(label, Counter[str]())
+    counts = tallies.shown_by_class(dataset).get(label, Counter[str]())
     return Touched(counts["approved"], counts["pending"], counts["rejected"])
 
 

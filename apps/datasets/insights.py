@@ -109,7 +109,7 @@ class Balance:
 
 def balances(dataset: Dataset, classes: list[LabelClass]) -> list[Balance]:
     """The largest class first; without those that are retired and empty."""
-    counts = tallies.by_class(dataset)
+    counts = tallies.shown_by_class(dataset)
     rows = [Balance(each, counts.get(each.pk, Counter())) for each in classes]
     kept = [row for row in rows if row.label and (row.label.retired_at is None or row.live)]
     kept.sort(key=lambda row: -row.live)
@@ -158,7 +158,7 @@ class Splits:
     """How a version divides each class: [(class, colour, counts in the order of the splits)]."""
 
     version: Version
-    rows: list[tuple[str, int, list[int]]]
+    rows: list[tuple[str, int, list[int | None]]]  # None: sealed
     totals: list[int]
 
     @property
@@ -166,24 +166,21 @@ class Splits:
         """The class with the fewest test samples: its score is the least certain."""
         place = Split.values.index(Split.TEST)
         counted = [(counts[place], name) for name, _colour, counts in self.rows]
-        if not counted:
+        known = [(number, name) for number, name in counted if number is not None]
+        if not known:
             return None
-        number, name = min(counted, key=lambda each: each[0])
+        number, name = min(known, key=lambda each: each[0])
         return name, number
 
 
 def splits_of(version: Version) -> Splits:
+    counts = seals.counts_of(version)
     rows = [
-        (
-            str(item["name"]),
-            int(item.get("colour") or 0),
-            [version.counts.get(item["name"], {}).get(split, 0) for split in Split.values],
-        )
+        (str(item["name"]), int(item.get("colour") or 0), list(counts[item["name"]].values()))
         for item in version.classes
     ]
-    rows.sort(key=lambda row: -sum(row[2]))
-    totals = [sum(column) for column in zip(*(counts for _n, _c, counts in rows), strict=True)]
-    return Splits(version, rows, totals)
+    rows.sort(key=lambda row: -sum(number or 0 for number in row[2]))
+    return Splits(version, rows, version.split_totals)
 
 
 # --- everything, as a table -----------------------------------------------------------------------

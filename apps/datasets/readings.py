@@ -102,11 +102,13 @@ def _left_out(found: Heat) -> Iterator[str]:
 
 def of_splits(found: Splits) -> Iterator[str]:
     total = sum(found.totals)
-    if not total or found.fewest is None:
+    if not total:
         return
     shares = [round(100 * number / total) for number in found.totals]
     text = _("%(train)s %% are for training, %(validation)s %% for validation, %(test)s %% for the test.")  # fmt: skip
     yield text % dict(zip(("train", "validation", "test"), shares, strict=True))
+    if found.fewest is None:
+        return
     name, number = found.fewest
     text = _("“%(name)s” has the fewest test samples: %(n)s.")
     if number < FEW:

@@ -55,7 +55,7 @@ def class_rows(dataset: Dataset) -> list[ClassRow]:
 
     A class that was merged or split has one as long as samples have yet to leave it.
     """
-    counts = tallies.by_class(dataset)
+    counts = tallies.shown_by_class(dataset)
     rows = [
         ClassRow(
             each.pk,

@@ -7,9 +7,10 @@ a salt of its own for each sample, or the few classes could simply be tried.
 
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.datasets.models import Dataset, Receipt, Sample, Split, Version, VersionSpan
@@ -58,6 +59,32 @@ def require_open(sample: Sample) -> None:
 def without_hidden(samples: QuerySet[Sample], dataset: Dataset) -> QuerySet[Sample]:
     """What a filter by class may find: anything else would name the class of a sealed sample."""
     return samples.exclude(split=Split.TEST) if closed(dataset) else samples
+
+
+def counts_of(version: Version) -> dict[str, dict[str, int | None]]:
+    """{class: {split: samples}} for showing; None for what is sealed.
+
+    A version that adds one test sample would tell its class by what it adds to these counts.
+    """
+    hidden = is_sealed(version)
+    return {
+        name: {
+            split: None if hidden and split == Split.TEST else per_split.get(split, 0)
+            for split in Split.values
+        }
+        for name, per_split in version.counts.items()
+    }
+
+
+def hidden_by_class(dataset: Dataset) -> dict[int, Counter[str]]:
+    """{class id: {status: number}} of sealed samples, to be taken off what is shown by class: else one
+    that is withdrawn would tell its class. Counts the test split; nothing where nothing is sealed."""
+    found: dict[int, Counter[str]] = {}
+    if closed(dataset):
+        test = Sample.objects.filter(dataset=dataset, split=Split.TEST).order_by()
+        for label, status, n in test.values_list("label", "status").annotate(n=Count("pk")):
+            found.setdefault(label or 0, Counter())[status] = n
+    return found
 
 
 def check_change(dataset: Dataset, seals_test: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.db import IntegrityError, transaction
 from django.db.models import Count, F, QuerySet, Sum
 
+from apps.datasets import seals
 from apps.datasets.models import Contribution, Dataset, LabelClass, Sample, Tally
 
 
@@ -81,6 +82,14 @@ def by_class(dataset: Dataset) -> dict[int, Counter[str]]:
     for label, status, number in rows.order_by():
         if number:
             counts.setdefault(label, Counter())[status] = number
+    return counts
+
+
+def shown_by_class(dataset: Dataset) -> dict[int, Counter[str]]:
+    """The same for showing: without what is sealed."""
+    counts = by_class(dataset)
+    for label, hidden in seals.hidden_by_class(dataset).items():
+        counts[label] = counts.get(label, Counter()) - hidden
     return counts
 
 

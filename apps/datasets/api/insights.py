@@ -20,6 +20,7 @@ from apps.datasets.insights import (
     newest_frozen,
 )
 from apps.datasets.models import Sample, Version
+from apps.datasets.seals import counts_of
 
 Names = dict[int, str]
 
@@ -79,4 +80,4 @@ def _tell(tell: Tell, names: Names) -> dict[str, Any]:
 
 
 def _splits(version: Version | None) -> dict[str, Any] | None:
-    return {"version": version.number, "counts": version.counts} if version else None
+    return {"version": version.number, "counts": counts_of(version)} if version else None

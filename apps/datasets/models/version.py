@@ -95,6 +95,14 @@ class Version(models.Model):
     def class_names(self) -> list[str]:
         return [str(item["name"]) for item in self.classes]
 
+    @property
+    def split_totals(self) -> list[int]:
+        """Samples in each split, in their order."""
+        return [
+            sum(per_split.get(split, 0) for per_split in self.counts.values())
+            for split in Split.values
+        ]
+
 
 class VersionSpanQuerySet(models.QuerySet["VersionSpan"]):
     def of(self, version: Version) -> "VersionSpanQuerySet":

@@ -102,8 +102,9 @@ def split_bars(found: Splits) -> list[dict[str, Any]]:
     kept = found.rows[: fitting(len(found.rows))]
     drawn = []
     for name, colour, counts in kept:
-        total = sum(counts) or 1
-        edges = [round(100 * sum(counts[:place]) / total, 2) for place in range(len(counts) + 1)]
+        known = [number or 0 for number in counts]
+        total = sum(known) or 1
+        edges = [round(100 * sum(known[:place]) / total, 2) for place in range(len(known) + 1)]
         parts = [
             {"split": split, "start": start, "width": round(end - start, 2)}
             for split, start, end in zip(Split.values, edges, edges[1:], strict=False)
@@ -111,7 +112,8 @@ def split_bars(found: Splits) -> list[dict[str, Any]]:
         named = list(zip(Split.labels, counts, strict=True))
         drawn.append({"name": name, "colour": colour, "counts": named, "parts": parts})
     if rest := found.rows[len(kept) :]:
-        summed = [sum(column) for column in zip(*(counts for _n, _c, counts in rest), strict=True)]
+        columns = zip(*(counts for _n, _c, counts in rest), strict=True)
+        summed = [None if None in each else sum(each) for each in columns]
         drawn.append({"more": len(rest), "counts": list(zip(Split.labels, summed, strict=True))})
     return drawn
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.datasets import actions
+from apps.datasets import actions, seals, tallies
 from apps.datasets.actions.naming import COLOURS
 from apps.datasets.changes import describe, open_changes
 from apps.datasets.forms import ClassLooksForm, ClassNameForm, FactsForm, NewDatasetForm
@@ -40,12 +40,13 @@ def dataset_new(request: HttpRequest) -> HttpResponse:
 @require_safe
 def dataset(request: HttpRequest, slug: str) -> HttpResponse:
     found = dataset_of(request, slug)
-    rows = class_rows(found)
+    rows, counts = class_rows(found), tallies.by_status(found)
     context = frame(request, found, "overview") | {
         "guidelines": to_html(found.guidelines),
         "rows": rows,
-        "approved": sum(row.approved for row in rows),
-        "pending": sum(row.pending for row in rows),
+        "approved": counts["approved"],
+        "pending": counts["pending"],
+        "sealed": seals.closed(found),
         "newest": found.versions.filter(status=Version.Status.APPROVED).first(),
         "draft": found.versions.filter(status=Version.Status.DRAFT).first(),
         "owners": found.memberships.filter(role=Role.OWNER).select_related("member"),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.datasets import actions
+from apps.datasets import actions, seals
 from apps.datasets.forms import FreezeForm, RetireForm
 from apps.datasets.models import Dataset, Split, Version
 from apps.datasets.pages.contributing import only_if_changed
@@ -77,7 +77,7 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         "version": found,
         "splits": Split.choices,
         "table": class_by_split(found),
-        "totals": split_totals(found),
+        "totals": found.split_totals,
         "checks": [
             check | {"title": TITLES.get(check["check"], check["check"]), "finding": finding(check)}
             for check in found.checks
@@ -94,29 +94,22 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 
 
 def class_by_split(found: Version) -> list[dict[str, Any]]:
-    """A row for each class: its counts in the order of the splits, its total, and that as a share."""
+    """A row for each class: its counts in the order of the splits (None: sealed), what is known of its
+    total, and that as a share."""
     looks = {item["name"]: item for item in found.classes}
-    rows = []
+    rows, shown = [], seals.counts_of(found)
     for name in found.class_names:
-        per_split = found.counts.get(name, {})
-        counts = [per_split.get(split, 0) for split in Split.values]
+        counts = list(shown[name].values())
         rows.append(
             {
                 "name": name,
                 "colour": looks[name].get("colour"),
                 "counts": counts,
-                "total": sum(counts),
+                "total": sum(number or 0 for number in counts),
             }
         )
     most = max((row["total"] for row in rows), default=0) or 1
     return [row | {"percent": round(100 * row["total"] / most, 2)} for row in rows]
-
-
-def split_totals(found: Version) -> list[int]:
-    return [
-        sum(per_split.get(split, 0) for per_split in found.counts.values())
-        for split in Split.values
-    ]
 
 
 def job_new_url(found: Version) -> str:

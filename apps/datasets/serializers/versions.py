@@ -4,10 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.datasets.models import (
-    Dataset,
-    Version,
-)
+from apps.datasets import seals
+from apps.datasets.models import Dataset, Version
 
 
 class FreezeSerializer(serializers.Serializer[Any]):
@@ -17,6 +15,7 @@ class FreezeSerializer(serializers.Serializer[Any]):
 class VersionSerializer(serializers.ModelSerializer[Version]):
     dataset = serializers.SlugRelatedField[Dataset](slug_field="slug", read_only=True)
     created_by = serializers.CharField(source="created_by.username", read_only=True)
+    counts = serializers.SerializerMethodField()
 
     class Meta:
         model = Version
@@ -41,3 +40,7 @@ class VersionSerializer(serializers.ModelSerializer[Version]):
             "manifest_sha256",
             "failure",
         )
+
+    def get_counts(self, version: Version) -> dict[str, dict[str, int | None]]:
+        """By class and split; null for what is sealed."""
+        return seals.counts_of(version)
