@@ -7,6 +7,7 @@ from django.db.models import Exists, F, Max, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from apps.datasets import tallies
 from apps.datasets.actions.classing import require_settled
 from apps.datasets.actions.naming import one_at_a_time
 from apps.datasets.models import Dataset, Role, Sample, Version, VersionSpan
@@ -76,8 +77,10 @@ def freezable(dataset: Dataset) -> QuerySet[Sample]:
 
 
 def changed_since_last_freeze(dataset: Dataset) -> bool:
-    """Would a new version differ from the newest? Names, then two existence tests, no counting."""
-    if _renamed_since_last_freeze(dataset):
+    """Would a new version differ from the newest? Names and numbers, which are kept; where these are
+    the same two existence tests, which have to read everything to find nothing."""
+    newest = _newest(dataset)
+    if newest and (_renamed_since(newest) or _approved(dataset) != newest.size):
         return True
     open_spans = VersionSpan.objects.filter(dataset=dataset, last=None)
     same = open_spans.filter(sample=OuterRef("pk"), label=OuterRef("label"))
@@ -87,13 +90,21 @@ def changed_since_last_freeze(dataset: Dataset) -> bool:
     return gone.exists()
 
 
-def _renamed_since_last_freeze(dataset: Dataset) -> bool:
+def _newest(dataset: Dataset) -> Version | None:
     kept = [Version.Status.DRAFT, Version.Status.APPROVED]
-    newest = dataset.versions.filter(status__in=kept).order_by("-number").first()
-    if newest is None:
-        return False
-    names = dict(dataset.classes.current().values_list("pk", "name"))
+    found: Version | None = dataset.versions.filter(status__in=kept).order_by("-number").first()
+    return found
+
+
+def _renamed_since(newest: Version) -> bool:
+    names = dict(newest.dataset.classes.current().values_list("pk", "name"))
     return any(names.get(each["id"], each["name"]) != each["name"] for each in newest.classes)
+
+
+def _approved(dataset: Dataset) -> int:
+    """Approved samples that have a class."""
+    counts = tallies.by_class(dataset)
+    return sum(each["approved"] for label, each in counts.items() if label)
 
 
 def approve_version(version: Version, by: Any) -> None:

@@ -1,12 +1,13 @@
 """The labelling page: a leased batch, one by one or as a grid, answered with the keyboard."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -16,7 +17,7 @@ from apps.datasets import actions, tallies
 from apps.datasets.actions.labelling import SKIP, UNSURE, needed_role, to_label
 from apps.datasets.actions.leasing import Batch, holders
 from apps.datasets.guidelines import to_html
-from apps.datasets.models import Dataset, Policy, Sample
+from apps.datasets.models import Annotation, Dataset, Policy, Sample
 from apps.datasets.pages.batches import held, may_go_ahead
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import require
@@ -36,12 +37,19 @@ def label(request: HttpRequest, slug: str) -> HttpResponse:
     context = frame(request, dataset, "label") | shown
     context |= {
         "elsewhere": [] if shown["samples"] else holders(waiting),
-        "oldest_there": waiting.values_list("created_at", flat=True).first(),
+        "oldest_there": _oldest(shown, waiting),
         "classes": classes,
         "searchable": not all(each.key for each in classes),
         "guidelines": to_html(dataset.guidelines),
     }
     return render(request, "datasets/label.html", context)
+
+
+def _oldest(shown: dict[str, Any], waiting: QuerySet[Sample]) -> datetime | None:
+    """Since when the oldest waits: of the whole queue, or where it holds what they answered, of the batch."""
+    if shown["blind"]:
+        return min((each.created_at for each in shown["samples"]), default=None)
+    return waiting.values_list("created_at", flat=True).first()
 
 
 @require_POST
@@ -64,10 +72,18 @@ def _batch(
     blind = dataset.policy == Policy.CONSENSUS
     left = _left(dataset, blind)
     if may_go_ahead(left, besides, SIZE):
-        batch = actions.lease_samples(waiting, request.user, size=SIZE, held=besides)
+        onward = Q(pk__gt=last_labelled(request.user)) if blind else None
+        batch = actions.lease_samples(waiting, request.user, size=SIZE, first=onward, held=besides)
     else:
         batch = Batch([])
     return {"batch": batch, "samples": batch.samples, "blind": blind, "left": left}, waiting
+
+
+def last_labelled(user: Any) -> int:
+    """Where this member is in the queue: under consensus what they answered stays in it, and looking
+    for the rest from the beginning would pass all of that."""
+    said = Annotation.objects.filter(by=user).order_by("-pk").values_list("sample", flat=True)
+    return said.first() or 0
 
 
 def _left(dataset: Dataset, blind: bool) -> int:

@@ -48,9 +48,10 @@ def versions(request: HttpRequest, slug: str) -> HttpResponse:
             refuse(form, error)
         else:
             return redirect("version", slug, frozen.number)
-    context = frame(request, dataset, "versions") | {
+    context = frame(request, dataset, "versions")
+    context |= {
         "form": form,
-        "next": next_freeze(dataset),
+        "next": next_freeze(dataset) if context["can"]["maintain"] else None,
     }
     found = dataset.versions.select_related("created_by")
     context |= paged(request, found, SHOWN, key="number")
