@@ -97,7 +97,8 @@ def _pictures(request: HttpRequest, start: Version, end: Version) -> dict[str, A
     first = next((kind for kind in diffs.KINDS if counts[kind]), "added")
     kind = request.GET.get("kind") or first
     after = request.GET.get("after", "")
-    rows, more = page_of(start, end, kind, after)
+    # Of none there is nothing to look for: finding nothing would mean reading everything.
+    rows, more = page_of(start, end, kind, after) if counts.get(kind, 1) else ([], False)
     base = {"from": start.number, "to": end.number}
     address = reverse("version_diff", args=[end.dataset.slug])
     here = f"{address}?{urlencode(base | {'kind': kind})}"
