@@ -24,6 +24,7 @@ from apps.datasets.pages.scope import dataset_of, frame, refuse
 from apps.datasets.permissions import contribution_for, require
 from apps.datasets.reads import claimed_classes, outcome_counts
 from apps.datasets.receipts import RECEIPT_COLUMNS, receipt_rows, sentence
+from apps.datasets.searching import number
 from apps.datasets.storage import room_of
 from apps.datasets.tables import csv_lines
 from apps.errors import RuleError, invalid
@@ -108,10 +109,10 @@ def _sent(found: Contribution) -> dict[str, Any]:
 def _receipts(request: HttpRequest, found: Contribution) -> dict[str, Any]:
     """One page of receipts, in the order of their arrival, from `after` on."""
     outcome = request.GET.get("outcome", "")
-    after = request.GET.get("after", "0")
-    if (outcome and outcome not in Receipt.Outcome.values) or not after.isdigit():
+    after = number(request.GET.get("after", "0"), "after")
+    if outcome and outcome not in Receipt.Outcome.values:
         raise invalid("invalid_filter", _("There is no such filter."))
-    rows = found.receipts.filter(pk__gt=int(after)).select_related("sample__label")
+    rows = found.receipts.filter(pk__gt=after).select_related("sample__label")
     if outcome:
         rows = rows.filter(outcome=outcome)
     shown = list(rows[: RECEIPTS_SHOWN + 1])
@@ -124,7 +125,7 @@ def _receipts(request: HttpRequest, found: Contribution) -> dict[str, Any]:
     return {
         "receipts": [(each, sentence(each)) for each in shown],
         "outcome": outcome,
-        "first_url": query if after != "0" else "",
+        "first_url": query if after else "",
         "next_url": f"{query}&after={shown[-1].pk}" if more else "",
     }
 
