@@ -426,7 +426,7 @@ def test_limits_in_the_guide_for_contributors_are_the_defaults() -> None:
         in text
     )
     assert (
-        f"{settings.MAX_ARCHIVE_BYTES // 2**30} GiB, {settings.MAX_ARCHIVE_FILES:,} entries" in text
+        f"{settings.MAX_ARCHIVE_BYTES // 2**30} GiB, {settings.MAX_ARCHIVE_FILES:,} files" in text
     )
     assert f"{settings.MAX_ARCHIVE_UNPACKED_BYTES // 2**30} GiB unpacked" in text
     assert f"at most {settings.MAX_ARCHIVE_RATIO} times" in text
