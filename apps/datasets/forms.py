@@ -270,7 +270,10 @@ class FilesField(forms.FileField):
 
 class FilesForm(forms.Form):
     sent = FilesField(
-        label=gettext_lazy("Files, or an archive"), allow_empty_file=True, max_length=1000
+        label=gettext_lazy("Files, or an archive"),
+        help_text=gettext_lazy("At most 100 at once; an archive may hold more."),
+        allow_empty_file=True,
+        max_length=1000,
     )
 
 
