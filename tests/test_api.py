@@ -3,6 +3,7 @@
 import json
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -10,6 +11,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from apps.datasets.tests.cast import make_image
+from apps.members.actions import create_token
 
 
 def problem(response: Any) -> dict[str, Any]:
@@ -43,6 +45,29 @@ def test_wrong_input_names_the_fields(api: Any, dataset: Any, cast: Any) -> None
     answer = api(cast.ben).post("/api/datasets/pets/contributions/", {"licence": "WTFPL"})
     assert answer.status_code == 400
     assert problem(answer)["errors"].keys() == {"licence", "agreed"}
+
+
+def test_a_body_has_its_size(dataset: Any, cast: Any, settings: Any, browser_of: Any) -> None:
+    _token, secret = create_token(cast.ada, "a program")
+    program = Client(headers={"Authorization": f"Token {secret}"})
+    body = json.dumps({"guidelines": "x" * 100})
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = len(body)
+    for client in (browser_of(cast.ada), program):
+        sent = client.patch("/api/datasets/pets/", body, content_type="application/json")
+        assert sent.status_code == 200
+        over = client.patch("/api/datasets/pets/", body + " ", content_type="application/json")
+        assert (over.status_code, problem(over)["code"]) == (413, "too_much_at_once")
+
+
+def test_a_form_has_its_number_of_fields(
+    dataset: Any, cast: Any, settings: Any, browser_of: Any
+) -> None:
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 3
+    chen = browser_of(cast.chen)
+    for samples, status in (([1, 2], 302), ([1, 2, 3], 413)):
+        form = urlencode({"sample": samples, "decision": "accept"}, doseq=True)
+        kind = "application/x-www-form-urlencoded"
+        assert chen.post("/datasets/pets/review/", form, content_type=kind).status_code == status
 
 
 def test_nothing_is_open_by_default(dataset: Any) -> None:

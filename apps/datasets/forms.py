@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from apps.datasets.actions.naming import COLOURS, COMMAND_KEYS, KEY_RESERVED
 from apps.datasets.ingest.folders import MAX_CLASS, class_key
 from apps.datasets.models import Dataset, LabelClass, Licence, Review, Role, TaskKind
+from apps.datasets.searching import is_number
 
 # Addresses under /datasets/ that are pages of their own.
 RESERVED = {"new"}
@@ -269,7 +270,10 @@ class FilesField(forms.FileField):
 
 class FilesForm(forms.Form):
     sent = FilesField(
-        label=gettext_lazy("Files, or an archive"), allow_empty_file=True, max_length=1000
+        label=gettext_lazy("Files, or an archive"),
+        help_text=gettext_lazy("At most 100 at once; an archive may hold more."),
+        allow_empty_file=True,
+        max_length=1000,
     )
 
 
@@ -288,7 +292,7 @@ class DecisionsForm(forms.Form):
         self.fields["label"].queryset = dataset.classes.all()  # type: ignore[attr-defined]
         sent = self.data.getlist("sample") if hasattr(self.data, "getlist") else []
         # Which samples may be decided about is the action's to say, one by one.
-        self.fields["sample"].choices = [(each, each) for each in sent if each.isdigit()]  # type: ignore[attr-defined]
+        self.fields["sample"].choices = [(each, each) for each in sent if is_number(each)]  # type: ignore[attr-defined]
 
 
 class FreezeForm(forms.Form):

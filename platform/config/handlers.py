@@ -4,7 +4,12 @@ import logging
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -88,6 +93,9 @@ def _error(request: HttpRequest, code: str, text: str, number: int) -> HttpRespo
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
+        text = _("This is more than the site takes at once. Send it in several parts.")
+        return _error(request, "too_much_at_once", text, 413)
     return _error(request, "bad_request", _("The request could not be understood."), 400)
 
 

@@ -274,6 +274,7 @@ MEMBER_STORAGE_BYTES = env.int("MEMBER_STORAGE_BYTES", default=20 * 2**30)
 MIN_FREE_BYTES = env.int("MIN_FREE_BYTES", default=2**30)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
+DATA_UPLOAD_MAX_NUMBER_FILES = 100  # of one form; the page's script sends one at a time
 FILE_UPLOAD_PERMISSIONS = 0o600
 
 # --- Jobs -----------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from django.urls import Resolver404, resolve
 
 from apps.datasets import blobs
 from apps.datasets.actions import building, relabelling
+from apps.datasets.actions.naming import MAX_CLASSES
 from apps.datasets.actions.people import INVITATION_DAYS
 from apps.datasets.actions.reviewing import MAX_DECISIONS
 from apps.datasets.actions.shaping import COMMAND_KEYS, add_class
@@ -426,7 +427,7 @@ def test_limits_in_the_guide_for_contributors_are_the_defaults() -> None:
         in text
     )
     assert (
-        f"{settings.MAX_ARCHIVE_BYTES // 2**30} GiB, {settings.MAX_ARCHIVE_FILES:,} entries" in text
+        f"{settings.MAX_ARCHIVE_BYTES // 2**30} GiB, {settings.MAX_ARCHIVE_FILES:,} files" in text
     )
     assert f"{settings.MAX_ARCHIVE_UNPACKED_BYTES // 2**30} GiB unpacked" in text
     assert f"at most {settings.MAX_ARCHIVE_RATIO} times" in text
@@ -445,6 +446,10 @@ def test_limits_in_the_guide_for_contributors_are_the_defaults() -> None:
         ("api", f"most {POINTS:,}; send `next`"),
         ("api", f"in pages of {settings.REST_FRAMEWORK['PAGE_SIZE']}"),
         ("api", f"may be up to {api.KeysetPagination.max_page_size}"),
+        ("api", f"more than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20} MiB,"),
+        ("api", f"{settings.DATA_UPLOAD_MAX_NUMBER_FILES} files"),
+        ("api", f"or {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,} fields"),
+        ("api", f"a new dataset names at most {MAX_CLASSES:,};"),
         ("contributors", f"holds for {INVITATION_DAYS} days"),
         ("members", f"holds at most {LARGEST_LAYER:,} weights"),
         ("members", f"`batch_size` of at least {SMALLEST_NORMED_BATCH}"),

@@ -20,7 +20,7 @@ def comment_on(sample: Sample, by: Any, text: str) -> Comment:
     """Say something about a sample. Any member of the dataset may."""
     require(by, sample.dataset, Role.CONTRIBUTOR)
     seals.require_open(sample)
-    text = text.strip()
+    text = text.strip().replace("\r\n", "\n")  # a form sends two characters for a line break
     if not text or len(text) > MAX_COMMENT:
         told = _("Write between 1 and %(limit)s characters.") % {"limit": MAX_COMMENT}
         raise invalid("comment_text", told, field="text")

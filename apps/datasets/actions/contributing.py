@@ -105,7 +105,7 @@ def _bytes_to_come(contribution: Contribution, wanted: list[Announced], total: i
     An upload that was begun has its room already, and what arrived is counted where it lies.
     """
     begun = list(contribution.uploads.open().values_list("name", "size"))
-    need = sum(each.size for each in wanted if (each.name[-1000:], each.size) not in begun)
+    need = sum(each.size for each in wanted if (clean_name(each.name), each.size) not in begun)
     if not total:
         return need
     sizes = contribution.receipts.filter(parent=None).aggregate(arrived=Sum("size"))

@@ -20,6 +20,8 @@ KEY_RESERVED = gettext_lazy(
     "key."
 )
 COLOURS = 12
+# So many classes may be named at once: each is looked for among all the others.
+MAX_CLASSES = 1000
 
 
 def clean_class_name(name: str, field: str = "name") -> str:

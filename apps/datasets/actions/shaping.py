@@ -11,6 +11,7 @@ from apps.datasets.actions.naming import (
     COLOURS,
     COMMAND_KEYS,
     KEY_RESERVED,
+    MAX_CLASSES,
     adopt_claims,
     clean_class_name,
     create_class,
@@ -37,11 +38,15 @@ def create_dataset(
     unknown = fields.keys() - EDITABLE - {"task"}
     if unknown:
         raise invalid("unknown_field", _("Unknown fields: %s.") % ", ".join(sorted(unknown)))
+    names = list(class_names)
+    if len(names) > MAX_CLASSES:
+        text = _("Name at most %(limit)s classes at once. More can be added afterwards.")
+        raise invalid("too_many_classes", text % {"limit": MAX_CLASSES}, field="class_names")
     try:
         with transaction.atomic():
             dataset = Dataset.objects.create(title=title, slug=slug, created_by=by, **fields)
             Membership.objects.create(dataset=dataset, member=by, role=Role.OWNER)
-            for name in class_names:
+            for name in names:
                 add_class(dataset, by, name)
     except IntegrityError:
         raise invalid(

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from apps.datasets import staging
 from apps.datasets.actions.contributing import require_receiving, take_arrived
 from apps.datasets.ingest.archive import looks_like_archive
+from apps.datasets.ingest.folders import clean_name
 from apps.datasets.models import Contribution, Upload
 from apps.datasets.storage import require_disk, require_room
 from apps.errors import RuleError, forbidden, invalid
@@ -42,7 +43,7 @@ def begin_upload(contribution: Contribution, by: Any, *, name: str, size: int) -
     require_room(by, size)
     upload: Upload = Upload.objects.create(
         contribution=contribution,
-        name=name[-1000:] or "unnamed",
+        name=clean_name(name),
         size=size,
         expires_at=timezone.now() + timedelta(days=KEPT_DAYS),
     )

@@ -9,9 +9,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.datasets import actions
-from apps.datasets.actions.labelling import MAX_LABELS, SKIP, UNSURE
+from apps.datasets.actions.labelling import SKIP, UNSURE
 from apps.datasets.api.scope import DatasetScoped, checked
 from apps.datasets.serializers.reviewing import (
+    MAX_ID,
     RefusedDecisionSerializer,
     UndoneSerializer,
     UndoSerializer,
@@ -19,7 +20,7 @@ from apps.datasets.serializers.reviewing import (
 
 
 class LabelSerializer(serializers.Serializer[Any]):
-    sample = serializers.IntegerField()
+    sample = serializers.IntegerField(min_value=0, max_value=MAX_ID)
     # `label` is a name of DRF's own fields, too.
     label = serializers.IntegerField(required=False, allow_null=True, default=None)  # type: ignore[assignment]
     say = serializers.ChoiceField(choices=[UNSURE, SKIP], required=False)
@@ -45,8 +46,7 @@ class Labels(DatasetScoped, APIView):
     def post(self, request: Request, slug: str) -> Response:
         dataset = self.dataset
         sent = checked(LabelsSerializer, request)
-        said = sent["labels"][: MAX_LABELS + 1]
-        labels = {each["sample"]: each.get("say") or each["label"] or 0 for each in said}
+        labels = {each["sample"]: each.get("say") or each["label"] or 0 for each in sent["labels"]}
         result = actions.label_samples(dataset, request.user, labels, batch=sent.get("batch"))
         return Response(LabelledSerializer(result).data)
 

@@ -80,7 +80,7 @@ def open_archive(stream: IO[bytes], bounds: Bounds) -> zipfile.ZipFile:
         archive = zipfile.ZipFile(stream)
     except (zipfile.BadZipFile, *READ_ERRORS):
         raise Refused("bad_archive") from None
-    entries = archive.infolist()
+    entries = list(entries_of(archive))
     if len(entries) > bounds.files:
         raise Refused("archive_too_many_files", found=len(entries), limit=bounds.files)
     unpacked = sum(entry.file_size for entry in entries)

@@ -140,14 +140,14 @@ def sniff(data: bytes) -> str:
 
 def _open(data: bytes, kind: str, max_pixels: int) -> Image.Image:
     """Read the header only; every bound is checked before a pixel is decoded."""
+    if kind == "WEBP":  # its decoder holds four copies of the picture where the others hold one
+        max_pixels //= 2
     try:
         image = Image.open(io.BytesIO(data), formats=(kind,))
     except Image.DecompressionBombError:
         raise Refused("too_many_pixels", limit=max_pixels) from None
     except (UnidentifiedImageError, *DECODE_ERRORS):
         raise Refused("unreadable") from None
-    if kind == "WEBP":  # its decoder holds four copies of the picture where the others hold one
-        max_pixels //= 2
     if image.width * image.height > max_pixels:
         raise Refused("too_many_pixels", limit=max_pixels, width=image.width, height=image.height)
     if min(image.size) < MIN_SIDE:

@@ -21,7 +21,7 @@ from apps.datasets.pages.scope import dataset_of, frame, refuse
 from apps.datasets.queues import wanting_successor
 from apps.datasets.reads import next_freeze
 from apps.datasets.release import TITLES, finding
-from apps.errors import RuleError
+from apps.errors import RuleError, invalid
 
 SHOWN = 50
 
@@ -161,7 +161,9 @@ def version_discard(request: HttpRequest, slug: str, number: int) -> HttpRespons
 @login_required
 def version_retire(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     form = RetireForm(request.POST)
-    why = form.cleaned_data["why"] if form.is_valid() else ""
+    if not form.is_valid():
+        raise invalid("invalid", " ".join(map(str, form.errors["why"])), field="why")
+    why = form.cleaned_data["why"]
     actions.retire_version(version_of(request, slug, number), request.user, why)
     messages.success(request, _("Version %(n)s is retired: it takes no new jobs.") % {"n": number})
     return redirect("version", slug, number)

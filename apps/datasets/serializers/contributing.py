@@ -92,7 +92,9 @@ class AnnouncedSerializer(serializers.Serializer[Any]):
 
 class AnnounceSerializer(serializers.Serializer[Any]):
     files = AnnouncedSerializer(many=True)
-    total_files = serializers.IntegerField(min_value=0, required=False, default=0)
+    total_files = serializers.IntegerField(
+        min_value=0, max_value=2**31 - 1, required=False, default=0
+    )
     total_bytes = serializers.IntegerField(min_value=0, required=False, default=0)
     again = serializers.BooleanField(required=False, default=False)
 

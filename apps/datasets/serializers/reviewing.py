@@ -9,9 +9,12 @@ from apps.datasets.models import (
 )
 from apps.datasets.serializers.samples import SampleSerializer
 
+# The largest id that a database holds: a larger one is no row's, and cannot even be looked for.
+MAX_ID = 2**63 - 1
+
 
 class DecisionSerializer(serializers.Serializer[Any]):
-    sample = serializers.IntegerField()
+    sample = serializers.IntegerField(min_value=0, max_value=MAX_ID)
     decision = serializers.ChoiceField(choices=["accept", "fix", "reject", "skip"])
     label = serializers.IntegerField(required=False, allow_null=True, default=None)  # type: ignore[assignment]
     reason = serializers.ChoiceField(

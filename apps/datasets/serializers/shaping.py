@@ -23,7 +23,7 @@ class LabelClassSerializer(serializers.ModelSerializer[LabelClass]):
 class DatasetSerializer(serializers.ModelSerializer[Dataset]):
     classes = LabelClassSerializer(source="current_classes", many=True, read_only=True)
     class_names = serializers.ListField(
-        child=serializers.CharField(max_length=80), write_only=True, required=False, max_length=1000
+        child=serializers.CharField(max_length=80), write_only=True, required=False
     )
     slug = serializers.SlugField(max_length=60)
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from apps.datasets import actions
+from apps.datasets.actions import shaping
 from apps.datasets.models import Dataset, Licence
 from apps.errors import RuleError
 
@@ -31,6 +32,64 @@ def test_the_eleventh_class_has_no_key_and_colours_go_round(dataset: Dataset, ca
 def test_a_class_needs_a_name(dataset: Dataset, cast: Any, name: str) -> None:
     with pytest.raises(RuleError, match="class_name"):
         actions.add_class(dataset, cast.ada, name)
+
+
+def test_a_class_has_a_name_of_up_to_eighty_characters(dataset: Dataset, cast: Any) -> None:
+    for name in ("x", "x" * 80):
+        assert actions.add_class(dataset, cast.ada, f" {name} ").name == name
+
+
+@pytest.mark.parametrize(("length", "status"), [(80, 201), (81, 400)])
+def test_a_name_has_its_length_over_the_api(
+    dataset: Dataset, cast: Any, browser_of: Any, length: int, status: int
+) -> None:
+    ada = browser_of(cast.ada)
+    body = {"name": "x" * length}
+    made = ada.post("/api/datasets/pets/classes/", body, content_type="application/json")
+    assert made.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"title": "t" * 120, "slug": "s" * 60, "summary": "s" * 300}, 201),
+        ({"title": "t" * 121}, 400),
+        ({"slug": "s" * 61}, 400),
+        ({"summary": "s" * 301}, 400),
+        ({"validation_percent": 1, "test_percent": 40}, 201),
+        ({"validation_percent": 40, "test_percent": 1}, 201),
+        ({"validation_percent": 0}, 400),
+        ({"validation_percent": 41}, 400),
+        ({"test_percent": 0}, 400),
+        ({"test_percent": 41}, 400),
+        ({"class_names": ["x" * 80]}, 201),
+        ({"class_names": ["x" * 81]}, 400),
+    ],
+)
+def test_the_facts_of_a_dataset_have_their_bounds(
+    cast: Any, browser_of: Any, fields: Any, status: int
+) -> None:
+    body = {"title": "D", "slug": "d", "licence": "CC0-1.0"} | fields
+    made = browser_of(cast.ada).post("/api/datasets/", body, content_type="application/json")
+    assert made.status_code == status
+    if status == 400:
+        assert made.json()["errors"].keys() == fields.keys()
+
+
+def test_so_many_classes_are_named_at_once(
+    cast: Any, browser_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shaping, "MAX_CLASSES", 2)
+    ada = browser_of(cast.ada)
+
+    def create(slug: str, names: list[str]) -> Any:
+        body = {"title": "D", "slug": slug, "licence": "CC0-1.0", "class_names": names}
+        return ada.post("/api/datasets/", body, content_type="application/json")
+
+    assert create("at", ["a", "b"]).status_code == 201
+    over = create("over", ["a", "b", "c"])
+    assert (over.status_code, over.json()["code"]) == (400, "too_many_classes")
+    assert not Dataset.objects.filter(slug="over").exists()
 
 
 def test_another_spelling_is_the_same_class(dataset: Dataset, cast: Any) -> None:

@@ -44,6 +44,17 @@ def test_another_reviewer_decides(
     check()
 
 
+@pytest.mark.parametrize(("length", "status"), [(500, 200), (501, 400)])
+def test_its_reason_has_a_length(
+    cast: Any, rejected: Sample, browser_of: Any, length: int, status: int
+) -> None:
+    body = {"note": "n" * length}
+    address = f"/api/samples/{rejected.pk}/appeal/"
+    sent = browser_of(cast.ben).post(address, body, content_type="application/json")
+    assert sent.status_code == status
+    assert rejected.reviews.filter(note=body["note"]).exists() == (status == 200)
+
+
 def test_refusals(dataset: Any, cast: Any, samples: Any, rejected: Sample) -> None:
     for sample, by, note, code in (
         (rejected, cast.chen, "x", "not_yours"),

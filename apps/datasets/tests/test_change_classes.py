@@ -151,6 +151,7 @@ def test_only_maintainers_change_classes(
         ({"kind": "split", "parts": [f"part {n}" for n in range(51)]}, "split_parts"),
         ({"kind": "split", "parts": ["kitten", "dog"]}, "class_exists"),
         ({"kind": "split", "parts": ["kitten", ""]}, "class_name"),
+        ({"kind": "split", "parts": ["kitten", "x" * 81]}, "class_name"),
     ],
 )
 def test_what_cannot_be_right_is_refused_at_once(
@@ -158,6 +159,59 @@ def test_what_cannot_be_right_is_refused_at_once(
 ) -> None:
     refused(code, actions.propose_change, dataset, cast.ada, label=named("cat"), **what)
     assert not SchemaChange.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"kind": "rename", "new_name": "x" * 80},
+        {"kind": "split", "parts": ["kitten", "tom"]},
+        {"kind": "split", "parts": [f"part {n}" for n in range(50)]},
+        {"kind": "split", "parts": ["kitten", "x" * 80]},
+        {"kind": "rename", "new_name": "feline", "why": "w" * 300},
+    ],
+)
+def test_up_to_the_limits_it_can_be_proposed(
+    dataset: Dataset, cast: Any, named: Any, browser_of: Any, what: Any
+) -> None:
+    sent = {"label": named("cat").pk} | what
+    address = "/api/datasets/pets/classes/changes/"
+    made = browser_of(cast.ada).post(address, sent, content_type="application/json")
+    assert made.status_code == 201
+    change = SchemaChange.objects.get()
+    assert {name: getattr(change, name) for name in what} == what
+
+
+@pytest.mark.parametrize(
+    ("what", "field"),
+    [
+        ({"kind": "rename", "new_name": "x" * 81}, "new_name"),
+        ({"kind": "split", "parts": [f"part {n}" for n in range(51)]}, "parts"),
+        ({"kind": "split", "parts": ["kitten", "x" * 81]}, "parts"),
+        ({"kind": "rename", "new_name": "feline", "why": "w" * 301}, "why"),
+    ],
+)
+def test_over_them_the_api_names_the_field(
+    dataset: Dataset, cast: Any, named: Any, browser_of: Any, what: Any, field: str
+) -> None:
+    sent = {"label": named("cat").pk} | what
+    address = "/api/datasets/pets/classes/changes/"
+    answer = browser_of(cast.ada).post(address, sent, content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.json()["errors"].keys() == {field}
+
+
+@pytest.mark.parametrize(("length", "status"), [(300, 200), (301, 400)])
+def test_the_reason_against_it_has_a_length(
+    dataset: Dataset, cast: Any, named: Any, mara: Any, browser_of: Any, length: int, status: int
+) -> None:
+    what = {"kind": "rename", "label": named("cat"), "new_name": "feline"}
+    change = actions.propose_change(dataset, cast.ada, **what)
+    body = {"why": "w" * length}
+    address = f"/api/datasets/pets/classes/changes/{change.pk}/decline/"
+    sent = browser_of(mara).post(address, body, content_type="application/json")
+    assert sent.status_code == status
+    assert Event.objects.filter(why=body["why"]).exists() == (status == 200)
 
 
 def test_a_class_is_not_merged_into_itself_nor_into_another_dataset(

@@ -1,8 +1,10 @@
 """Comments on a sample: by members only, escaped, kept."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 
 from apps.datasets import actions
 from apps.datasets.models import Comment
@@ -36,11 +38,27 @@ def test_limits(cast: Any, samples: Any) -> None:
         with pytest.raises(RuleError) as refusal:
             actions.comment_on(sample, cast.ben, text)
         assert refusal.value.code == "comment_text"
-    actions.comment_on(sample, cast.ben, "x" * 2000)
+    actions.comment_on(sample, cast.ben, "x\r\n" * 999 + "xx")
+    actions.comment_on(sample, cast.ben, "x")
     with pytest.raises(RuleError):
         actions.comment_on(sample, cast.dana, "hello")
-    for _n in range(9):
+    for _n in range(8):
         actions.comment_on(sample, cast.ben, "again")
     with pytest.raises(RuleError) as refusal:
         actions.comment_on(sample, cast.ben, "once more")
     assert refusal.value.code == "too_many_comments"
+    Comment.objects.update(at=Now() - timedelta(seconds=50))
+    with pytest.raises(RuleError, match="too_many_comments"):
+        actions.comment_on(sample, cast.ben, "in the same minute")
+    Comment.objects.update(at=Now() - timedelta(minutes=1))
+    actions.comment_on(sample, cast.ben, "a minute later")
+
+
+@pytest.mark.parametrize(("length", "status"), [(2000, 201), (2001, 400)])
+def test_its_length_over_the_api(
+    cast: Any, samples: Any, browser_of: Any, length: int, status: int
+) -> None:
+    address = f"/api/samples/{samples[0].pk}/comments/"
+    body = {"text": "x" * length}
+    sent = browser_of(cast.ben).post(address, body, content_type="application/json")
+    assert sent.status_code == status

@@ -151,6 +151,7 @@ def test_changes_are_kept_and_checked(dataset: Any, cast: Any) -> None:
         ({"labels_needed": 1}, "labels_needed"),
         ({"labels_needed": 10}, "labels_needed"),
         ({"labels_max": 1}, "labels_max"),
+        ({"labels_needed": 6}, "labels_max"),
         ({"labels_max": 16}, "labels_max"),
         ({"policy": "chaos"}, "unknown_policy"),
         ({}, "nothing_changed"),
@@ -160,6 +161,14 @@ def test_changes_are_kept_and_checked(dataset: Any, cast: Any) -> None:
         assert refusal.value.code == code
     with pytest.raises(RuleError):
         actions.change_policy(dataset, cast.chen, policy="single")
+
+
+@pytest.mark.parametrize(("needed", "most"), [(2, 2), (2, 15), (9, 9), (9, 15), (5, 5)])
+def test_a_policy_may_go_to_its_bounds(dataset: Any, cast: Any, needed: int, most: int) -> None:
+    fields = {"policy": "consensus", "labels_needed": needed, "labels_max": most}
+    actions.change_policy(dataset, cast.ada, **fields)
+    dataset.refresh_from_db()
+    assert (dataset.labels_needed, dataset.labels_max) == (needed, most)
 
 
 def test_the_policy_page(dataset: Any, cast: Any, samples: Any, browser_of: Any) -> None:

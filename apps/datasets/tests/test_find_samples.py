@@ -58,7 +58,8 @@ def test_each_filter(
         {"disputed": "no"},
         {"label": "-1"},
         {"label": "9" * 19},
-        {"q": "x" * 121},
+        {"q": "x" * 151},
+        {"contributor": "x" * 151},
     ],
 )
 def test_unknown_values_are_refused(
@@ -67,6 +68,25 @@ def test_unknown_values_are_refused(
     for path in (LIST, "/api/datasets/pets/samples/"):
         answer = browser_of(cast.chen).get(path, query, headers={"Accept": "application/json"})
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_filter")
+
+
+@pytest.mark.parametrize(
+    "query", [{"q": "x" * 150}, {"contributor": "x" * 150}, {"label": "9" * 18}]
+)
+def test_values_up_to_their_limits_find_nothing(
+    cast: Any, samples: Any, browser_of: Any, query: dict[str, str]
+) -> None:
+    assert found(browser_of(cast.chen), **query) == set()
+
+
+def test_pages_of_the_api_are_cut_at_their_largest(
+    cast: Any, samples: Any, browser_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("config.api.KeysetPagination.max_page_size", 4)
+    chen = browser_of(cast.chen)
+    for asked, got in (("4", 4), ("5", 4), ("3", 3)):
+        page = chen.get("/api/datasets/pets/samples/", {"page_size": asked}).json()
+        assert len(page["results"]) == got
 
 
 def test_queries_do_not_grow(cast: Any, contribute: Any, samples: Any, browser_of: Any) -> None:

@@ -51,6 +51,17 @@ def test_the_manifest_alone_gives_the_digest(approved: Any, freeze: Any) -> None
     assert table.num_rows == 30
 
 
+@pytest.mark.parametrize(("length", "status"), [(300, 201), (301, 400)])
+def test_its_notes_have_a_length(
+    approved: Any, cast: Any, browser_of: Any, length: int, status: int
+) -> None:
+    body = {"notes": "n" * length}
+    address = "/api/datasets/pets/versions/"
+    sent = browser_of(cast.ada).post(address, body, content_type="application/json")
+    assert sent.status_code == status
+    assert Version.objects.filter(notes=body["notes"]).exists() == (status == 201)
+
+
 def test_a_kept_sample_keeps_its_split_and_spans_are_not_repeated(
     approved: Any, freeze: Any, contribute: Any, approve: Any, cast: Any, dataset: Any
 ) -> None:

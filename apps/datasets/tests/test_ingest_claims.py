@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from apps.datasets import actions, staging
 from apps.datasets.actions import ingesting
 from apps.datasets.models import Contribution, Licence, Receipt, Sample
+from apps.datasets.models.contribution import CLAIM_SECONDS
 from apps.datasets.tests.cast import make_image, outcomes
 
 
@@ -65,6 +67,21 @@ def test_a_file_that_breaks_its_worker_three_times_is_set_aside(sent: Contributi
     found = outcomes(sent)
     assert found.pop("cat/0.png") == "crashed_ingest"
     assert set(found.values()) == {"accepted"}
+
+
+def test_its_third_try_is_one(sent: Contribution) -> None:
+    Receipt.objects.filter(name="cat/0.png").update(tries=ingesting.MAX_TRIES - 1)
+    ingesting.drain_ingest()
+    assert set(outcomes(sent).values()) == {"accepted"}
+
+
+def test_a_claim_holds_for_its_time(sent: Contribution) -> None:
+    ingesting.claim_receipts()
+    lived = timedelta(seconds=CLAIM_SECONDS)
+    Receipt.objects.update(claimed_until=F("claimed_until") - lived + timedelta(seconds=30))
+    assert ingesting.claim_receipts() == []
+    Receipt.objects.update(claimed_until=F("claimed_until") - timedelta(seconds=30))
+    assert ingesting.claim_receipts() != []
 
 
 def test_a_file_that_vanished_says_so(sent: Contribution) -> None:

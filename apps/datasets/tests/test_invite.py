@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from apps.datasets import actions
@@ -36,6 +37,22 @@ def test_a_revoked_expired_or_made_up_link_is_worthless(dataset: Dataset, cast: 
         with pytest.raises(RuleError, match="invitation_invalid"):
             actions.accept_invitation(token, cast.dana)
     assert role_of(cast.dana, dataset) is None
+
+
+@pytest.mark.parametrize(
+    ("lived", "holds"), [(timedelta(days=14, minutes=-1), True), (timedelta(days=14), False)]
+)
+def test_a_link_holds_for_two_weeks(
+    dataset: Dataset, cast: Any, lived: timedelta, holds: bool
+) -> None:
+    _invitation, token = actions.invite(dataset, cast.ada, Role.REVIEWER)
+    Invitation.objects.update(expires_at=F("expires_at") - lived)
+    if holds:
+        actions.accept_invitation(token, cast.dana)
+    else:
+        with pytest.raises(RuleError, match="invitation_invalid"):
+            actions.accept_invitation(token, cast.dana)
+    assert (role_of(cast.dana, dataset) is not None) == holds
 
 
 def test_a_maintainer_cannot_make_owners(dataset: Dataset, cast: Any) -> None:

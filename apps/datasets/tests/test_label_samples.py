@@ -134,6 +134,29 @@ def test_over_the_api(
         "reopened": 2,
         "samples": [bare[0].pk, bare[1].pk],
     }
-    many = {"labels": [{"sample": n, "say": "skip"} for n in range(201)]}
-    refused = ben.post("/api/datasets/pets/labels/", many, **options)
-    assert refused.json()["code"] == "too_many_labels"
+
+
+def test_two_hundred_at_once_and_no_more(
+    dataset: Any, cast: Any, bare: list[Sample], browser_of: Any
+) -> None:
+    def send(*samples: int) -> Any:
+        body = {"labels": [{"sample": pk, "say": "skip"} for pk in samples]}
+        address = "/api/datasets/pets/labels/"
+        return browser_of(cast.ben).post(address, body, content_type="application/json").json()
+
+    last = bare[0].pk
+    others = range(10**6, 10**6 + 200)
+    assert send(*others, last)["code"] == "too_many_labels"
+    assert send(*others[:199], last)["labelled"] == [last]
+    again = send(*[others[0]] * 200, bare[1].pk)
+    assert again["labelled"] == [bare[1].pk], "one that is named again is no other one"
+
+
+@pytest.mark.parametrize(("pk", "status"), [(2**63 - 1, 200), (2**63, 400), (0, 200), (-1, 400)])
+def test_an_id_is_one_that_a_database_holds(
+    dataset: Any, cast: Any, browser_of: Any, pk: int, status: int
+) -> None:
+    body = {"labels": [{"sample": pk, "say": "skip"}]}
+    address = "/api/datasets/pets/labels/"
+    sent = browser_of(cast.ben).post(address, body, content_type="application/json")
+    assert sent.status_code == status

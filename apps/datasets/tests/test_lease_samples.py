@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from apps.datasets import actions
@@ -52,8 +52,9 @@ def test_two_members_never_get_the_same(dataset: Any, cast: Any, eve: Any, sampl
 
 def test_a_lease_ends_by_itself(dataset: Any, cast: Any, eve: Any, samples: Any) -> None:
     one = lease(dataset, cast.chen, 10)
+    Sample.objects.update(leased_until=F("leased_until") - timedelta(minutes=14))
     assert lease(dataset, eve).samples == []
-    Sample.objects.update(leased_until=Now() - timedelta(seconds=1))
+    Sample.objects.update(leased_until=F("leased_until") - timedelta(minutes=1))
     assert actions.renew_lease(one.lease, cast.chen) is None
     assert len(keys(lease(dataset, eve))) == 4
 
@@ -65,7 +66,11 @@ def test_given_back_and_skipped(dataset: Any, cast: Any, eve: Any, samples: Any)
     assert actions.end_lease(one.lease, cast.chen) == 7
     assert not keys(lease(dataset, cast.chen, 10)) & {each.pk for each in one.samples[:3]}
     assert keys(lease(dataset, eve, 10)) == {each.pk for each in one.samples[:3]}
-    Skip.objects.update(at=Now() - timedelta(hours=25))
+    Skip.objects.update(at=Now() - timedelta(hours=23, minutes=59))
+    actions.end_lease(lease(dataset, eve, 10).lease, eve)
+    actions.end_lease(lease(dataset, cast.chen, 10).lease, cast.chen)
+    assert len(keys(lease(dataset, cast.chen, 10))) == 7
+    Skip.objects.update(at=Now() - timedelta(hours=24))
     actions.end_lease(lease(dataset, eve, 10).lease, eve)
     actions.end_lease(lease(dataset, cast.chen, 10).lease, cast.chen)
     assert len(keys(lease(dataset, cast.chen, 10))) == 10
@@ -171,8 +176,18 @@ def test_over_the_api(dataset: Any, cast: Any, eve: Any, samples: Any, browser_o
     late = body | {"until": batch["until"]}
     assert chen.delete(address, late, **options).json() == {"returned": 0}, "prolonged since"
     assert chen.delete(address, body, **options).json() == {"returned": 3}
-    assert chen.post(f"{address}?size=121").status_code == 400
-    assert chen.post(f"{address}?size=120").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("size", "status"),
+    [("1", 200), ("0", 400), ("120", 200), ("121", 400), ("²", 400), ("9" * 5000, 400)],
+)
+def test_a_batch_has_its_size(
+    dataset: Any, cast: Any, samples: Any, browser_of: Any, size: str, status: int
+) -> None:
+    answer = browser_of(cast.chen).post(f"/api/datasets/pets/reviews/batch/?size={size}")
+    assert answer.status_code == status
+    assert answer.json().get("code", "") == ("" if status == 200 else "invalid_filter")
 
 
 @pytest.mark.django_db(transaction=True)

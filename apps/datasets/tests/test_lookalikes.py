@@ -5,6 +5,8 @@ import random
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+import pdqhash
 import pytest
 from django.apps import apps
 from django.db import connection
@@ -98,6 +100,29 @@ def test_a_copy_in_other_bytes_joins_its_group(contribute: Any) -> None:
 def test_look_alikes_that_arrive_together_are_one_group(contribute: Any) -> None:
     batch = contribute({f"cat/{n}.jpg": copy_of(5, 1 - n / 20) for n in range(4)})
     assert batch.samples.values("group").distinct().count() == 1
+
+
+@pytest.mark.parametrize(
+    ("flipped", "alike"),
+    [(range(23), True), (range(24), False), (range(0, 253, 11), True), (range(0, 254, 11), False)],
+    ids=["23 beside each other", "24 beside each other", "23 spread", "24 spread"],
+)
+def test_pictures_look_alike_up_to_23_bits(
+    contribute: Any, monkeypatch: pytest.MonkeyPatch, flipped: range, alike: bool
+) -> None:
+    hashes = [f"{0:064x}", f"{sum(1 << bit for bit in flipped):064x}"]
+    monkeypatch.setattr("apps.datasets.ingest.image.pdq_of", lambda image: hashes.pop(0))
+    first, second = (contribute({f"cat/{n}.jpg": jpeg(picture(n))}).samples.get() for n in (1, 2))
+    assert second.lookalike_of_id == (first.pk if alike else None)
+    assert (second.group == first.group) == alike
+
+
+@pytest.mark.parametrize(("quality", "compared"), [(50, True), (49, False)])
+def test_a_picture_needs_enough_in_it_to_be_compared(
+    monkeypatch: pytest.MonkeyPatch, quality: int, compared: bool
+) -> None:
+    monkeypatch.setattr(pdqhash, "compute", lambda pixels: (np.zeros(256), quality))
+    assert bool(pdq_of(picture(1))) == compared
 
 
 def test_small_and_plain_pictures_are_not_compared(contribute: Any) -> None:

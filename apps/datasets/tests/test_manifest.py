@@ -351,6 +351,8 @@ def test_after_a_thousand_problems_it_stops(start: str) -> None:
     line = "1.png,exam\n"
     read = read_manifest((start + line * 999).encode(), most=10_000)
     assert len(read.problems) == 999
+    read = read_manifest((start + line * 1000).encode(), most=10_000)
+    assert read.problems[-1].code == "too_many_problems"
     read = read_manifest((start + line * 100_000).encode(), most=10_000)
     assert len(read.problems) == ENOUGH + 1
     assert read.problems[-1].code == "too_many_problems"

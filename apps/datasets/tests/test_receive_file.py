@@ -77,11 +77,37 @@ def test_pixels_up_to_the_limit_are_taken(contribute: Any, settings: Any) -> Non
     assert outcomes(contribution) == {"at.png": "accepted", "over.png": "too_many_pixels"}
 
 
-def test_webp_has_half_the_pixels(contribute: Any, settings: Any) -> None:
+def test_a_picture_of_four_pixels_each_way_is_no_smaller_than_it_may_be(contribute: Any) -> None:
+    contribution = contribute(
+        {"at.png": make_image(size=(4, 4)), "under.png": make_image(size=(4, 3))}
+    )
+    assert outcomes(contribution) == {"at.png": "accepted", "under.png": "too_small"}
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_one_frame_is_a_picture_and_two_are_an_animation(contribute: Any, kind: str) -> None:
+    def film(frames: int) -> bytes:
+        first, *more = (Image.new("RGB", (12, 12), f"#{n}{n}{n}") for n in range(frames))
+        out = io.BytesIO()
+        first.save(out, kind, save_all=True, append_images=more, duration=40)
+        return out.getvalue()
+
+    contribution = contribute({"one": film(1), "two": film(2)})
+    assert outcomes(contribution)["one"] in {"accepted", "fixed"}
+    assert outcomes(contribution)["two"] == "animated"
+    assert "2 frames" in sentence(contribution.receipts.get(name="two"))
+
+
+def test_webp_has_half_the_pixels(
+    contribute: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.MAX_IMAGE_PIXELS = 288
     at, over = make_image(kind="WEBP", lossless=True), make_image(size=(12, 13), kind="WEBP")
     contribution = contribute({"at.webp": at, "over.webp": over})
     assert outcomes(contribution) == {"at.webp": "accepted", "over.webp": "too_many_pixels"}
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 70)  # Pillow itself refuses twice as many
+    flood = contribute({"flood.webp": over}).receipts.get()
+    assert (flood.code, flood.facts["limit"]) == ("too_many_pixels", 144)
 
 
 def test_a_large_webp_is_stored_as_png(contribute: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +141,17 @@ def test_bytes_up_to_the_limit_are_taken(contribute: Any, settings: Any) -> None
     settings.MAX_IMAGE_BYTES = len(data)
     contribution = contribute({"at.png": data, "over.png": data + b"x"})
     assert outcomes(contribution) == {"at.png": "accepted", "over.png": "file_too_large"}
+
+
+def test_an_archive_may_be_larger_than_an_image_up_to_its_own_limit(
+    contribute: Any, settings: Any
+) -> None:
+    settings.MAX_IMAGE_BYTES = len(make_image())
+    data = pack({"cat/1.png": make_image()})
+    settings.MAX_ARCHIVE_BYTES = len(data)
+    assert outcomes(contribute({"at.zip": data}))["at.zip"] == "unpacked"
+    settings.MAX_ARCHIVE_BYTES -= 1
+    assert outcomes(contribute({"over.zip": data})) == {"over.zip": "file_too_large"}
 
 
 def test_metadata_and_foreign_bytes_are_gone(contribute: Any) -> None:
@@ -254,6 +291,37 @@ def test_a_zip_bomb_is_refused_unread(contribute: Any) -> None:
     assert outcomes(contribute({"set.zip": bomb}))["cat/bomb.png"] == "bomb"
 
 
+def test_an_entry_unpacks_to_its_ratio_and_no_more(contribute: Any, settings: Any) -> None:
+    def packed_size(size: int) -> int:
+        data = pack({"x": bytes(size)}, compression=zipfile.ZIP_DEFLATED)
+        return zipfile.ZipFile(io.BytesIO(data)).getinfo("x").compress_size
+
+    size = next(n for n in range(1000, 9000) if n % packed_size(n) == 0)
+    data = pack({"x": bytes(size)}, compression=zipfile.ZIP_DEFLATED)
+    settings.MAX_ARCHIVE_RATIO = size // packed_size(size)
+    assert outcomes(contribute({"at.zip": data}))["x"] == "not_an_image"
+    settings.MAX_ARCHIVE_RATIO -= 1
+    assert outcomes(contribute({"over.zip": data}))["x"] == "bomb"
+
+
+def test_an_entry_is_as_large_as_an_image_may_be(contribute: Any, settings: Any) -> None:
+    data = make_image()
+    settings.MAX_IMAGE_BYTES = len(data)
+    found = outcomes(contribute({"set.zip": pack({"at.png": data, "over.png": data + b"x"})}))
+    assert found == {"set.zip": "unpacked", "at.png": "accepted", "over.png": "file_too_large"}
+
+
+def test_folders_and_litter_are_no_files_of_an_archive(contribute: Any, settings: Any) -> None:
+    settings.MAX_ARCHIVE_FILES = 1
+    inside = {
+        "cat/": b"",
+        "cat/1.png": make_image(),
+        "__MACOSX/cat/._1.png": b"x",
+        "cat/.DS_Store": b"x",
+    }
+    assert outcomes(contribute({"set.zip": pack(inside)}))["set.zip"] == "unpacked"
+
+
 def test_a_directory_that_lies_about_sizes_is_found_out(contribute: Any) -> None:
     honest = pack({"cat/1.png": bytes(50_000)}, compression=zipfile.ZIP_DEFLATED)
     lying = honest.replace((50_000).to_bytes(4, "little"), (40).to_bytes(4, "little"))
@@ -287,6 +355,30 @@ def test_strange_names_are_shown_tamely(contribute: Any) -> None:
     contribution = contribute({name: make_image(1), "猫" * 300 + ".png": make_image(2)})
     shown = set(contribution.receipts.values_list("name", flat=True))
     assert shown == {"cat/gnp.exe.png", "猫" * 300 + ".png"}
+
+
+def test_a_name_keeps_its_last_thousand_characters(contribute: Any) -> None:
+    at, over = "a" * 996 + ".png", "b" * 997 + ".png"
+    contribution = contribute({at: make_image(1), over: make_image(2)})
+    assert set(contribution.receipts.values_list("name", flat=True)) == {at, over[1:]}
+
+
+def test_a_folder_names_a_class_by_its_first_eighty_characters(contribute: Any) -> None:
+    contribution = contribute(
+        {"a" * 80 + "/1.png": make_image(1), "b" * 81 + "/2.png": make_image(2)}
+    )
+    claims = set(contribution.samples.values_list("claimed_class", flat=True))
+    assert claims == {"a" * 80, "b" * 80}
+
+
+@pytest.mark.parametrize(("length", "status"), [(120, 201), (121, 400)])
+def test_a_source_has_its_length(
+    dataset: Any, cast: Any, browser_of: Any, length: int, status: int
+) -> None:
+    body = {"licence": "CC0-1.0", "agreed": True, "source": "s" * length}
+    address = "/api/datasets/pets/contributions/"
+    sent = browser_of(cast.ben).post(address, body, content_type="application/json")
+    assert sent.status_code == status
 
 
 def test_only_the_contributor_adds_and_only_while_it_receives(contribute: Any, cast: Any) -> None:

@@ -68,6 +68,20 @@ def test_what_does_not_fit_is_refused_beforehand(batch: Any, cast: Any) -> None:
     assert not Receipt.objects.exists()
 
 
+def test_without_a_quota_of_their_own_the_sites_holds(batch: Any, cast: Any, settings: Any) -> None:
+    data = make_image(1)
+    exact = [announced("a.png", data)]
+    settings.MEMBER_STORAGE_BYTES = len(data)
+    assert actions.announce_files(batch, cast.ben, exact) == [0]
+    settings.MEMBER_STORAGE_BYTES -= 1
+    with pytest.raises(RuleError, match="quota_full"):
+        actions.announce_files(batch, cast.ben, exact)
+    cast.ben.storage_quota = 0
+    with pytest.raises(RuleError, match="quota_full"):
+        send(batch, cast.ben, "b.png", b"x", size=1)
+    assert send(batch, cast.ben, "empty.png", b"").outcome == "waiting"
+
+
 def test_what_will_not_fit_as_a_whole_is_refused_before_its_first_file(
     batch: Any, cast: Any
 ) -> None:
@@ -174,6 +188,35 @@ def test_over_the_api(batch: Any, cast: Any, browser_of: Any) -> None:
     for name, status in (("", 400), ("n" * 4001, 400), ("n" * 4000, 201)):
         put = ben.put(f"{base}file/?name={name}", data, content_type="image/png")
         assert put.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"files": [{"name": "n" * 4000, "sha256": "0" * 64, "size": 1}]}, 200),
+        ({"files": [{"name": "n" * 4001, "sha256": "0" * 64, "size": 1}]}, 400),
+        ({"files": [{"name": "n", "sha256": "0" * 64, "size": 0}]}, 200),
+        ({"files": [{"name": "n", "sha256": "0" * 64, "size": -1}]}, 400),
+        ({"files": [], "total_files": 2**31 - 1}, 200),
+        ({"files": [], "total_files": 2**31}, 400),
+        ({"files": [], "total_files": -1}, 400),
+    ],
+)
+def test_what_is_announced_has_its_bounds(
+    batch: Any, cast: Any, browser_of: Any, body: Any, status: int
+) -> None:
+    address = f"/api/contributions/{batch.uuid}/missing/"
+    sent = browser_of(cast.ben).post(address, body, content_type="application/json")
+    assert sent.status_code == status
+
+
+@pytest.mark.parametrize(("length", "status"), [(4000, 201), (4001, 400)])
+def test_the_name_of_a_form_has_its_length(
+    batch: Any, cast: Any, browser_of: Any, length: int, status: int
+) -> None:
+    form = {"file": io.BytesIO(make_image(1)), "name": "n" * length}
+    sent = browser_of(cast.ben).post(f"/api/contributions/{batch.uuid}/files/", form)
+    assert sent.status_code == status
 
 
 def test_receipts_as_a_table(contribute: Any, cast: Any, browser_of: Any) -> None:

@@ -113,6 +113,37 @@ def test_what_is_decided_or_elsewhere_is_refused(dataset: Any, cast: Any, sample
     assert codes(again) == {samples[0].pk: "already_decided", 10**9: "not_found"}
 
 
+def test_a_thousand_at_once_and_no_more(dataset: Any, cast: Any, samples: Any) -> None:
+    others = [Decision(10**6 + n, "accept") for n in range(1000)]
+    last = Decision(samples[0].pk, "accept")
+    with pytest.raises(RuleError, match="too_many_decisions"):
+        decide(dataset, cast.chen, *others, last)
+    assert decide(dataset, cast.chen, *others[:999], last).decided == [samples[0].pk]
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"note": "n" * 500}, 200),
+        ({"note": "n" * 501}, 400),
+        ({"sample": 2**63 - 1}, 200),
+        ({"sample": 2**63}, 400),
+        ({"sample": 0}, 200),
+        ({"sample": -1}, 400),
+    ],
+)
+def test_a_decision_has_its_bounds(
+    dataset: Any, cast: Any, samples: Any, browser_of: Any, change: Any, status: int
+) -> None:
+    decision = {"sample": samples[0].pk, "decision": "reject", "reason": "other", "note": "odd"}
+    body = {"decisions": [decision | change]}
+    address = "/api/datasets/pets/reviews/"
+    sent = browser_of(cast.chen).post(address, body, content_type="application/json")
+    assert sent.status_code == status
+    if status == 200 and "note" in change:
+        assert Review.objects.get().note == change["note"]
+
+
 @pytest.mark.parametrize("name", ["ben", "dana"])
 def test_reviewing_needs_the_role(dataset: Any, cast: Any, samples: Any, name: str) -> None:
     with pytest.raises(RuleError, match="role_required"):

@@ -108,6 +108,31 @@ def test_limits_on_both_sides(contribute: Any, settings: Any) -> None:
     assert outcomes(contribute({"b.txt": b"1\n2\n3"})) == {"b.txt": "too_many_rows"}
 
 
+@pytest.mark.parametrize(
+    ("column", "field", "limit"),
+    [("label", "claimed_class", 80), ("group", "group", 80), ("source", "source", 120)],
+)
+def test_words_about_a_text_are_cut_after_their_limit(
+    contribute: Any, column: str, field: str, limit: int
+) -> None:
+    rows = f"text,{column}\none,{'a' * limit}\ntwo,{'b' * limit}c\n"
+    batch = contribute({"a.csv": rows.encode()})
+    found = batch.samples.order_by("pk").values_list(field, flat=True)
+    assert list(found) == ["a" * limit, "b" * limit]
+
+
+def test_the_beginning_of_a_text_has_200_characters(contribute: Any) -> None:
+    batch = contribute({"a.txt": b"a" * 200 + b"\n" + b"b" * 201})
+    found = batch.samples.order_by("pk").values_list("excerpt", flat=True)
+    assert list(found) == ["a" * 200, "b" * 199 + "…"]
+
+
+def test_a_file_of_texts_is_as_large_as_a_file_may_be(contribute: Any, settings: Any) -> None:
+    settings.MAX_IMAGE_BYTES = 7
+    assert outcomes(contribute({"at.txt": b"one\ntwo"}))["at.txt"] == "unpacked"
+    assert outcomes(contribute({"over.txt": b"one\nfour"})) == {"over.txt": "file_too_large"}
+
+
 def test_source_and_licence_of_each_row(contribute: Any) -> None:
     table = (
         "text,source,license\n"

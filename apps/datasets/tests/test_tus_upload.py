@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db.models.functions import Now
+from django.db.models import F
 from django.test import Client
 
 from apps.datasets import actions
@@ -56,6 +56,10 @@ def send(client: Client, address: str, data: bytes, offset: int, **headers: str)
     )
 
 
+def age(by: timedelta) -> None:
+    Upload.objects.update(expires_at=F("expires_at") - by)
+
+
 def test_in_pieces(ben: Client, batch: Any, cast: Any) -> None:
     data = archive()
     made = begin(ben, batch, len(data))
@@ -89,16 +93,45 @@ def test_what_is_refused(ben: Client, batch: Any, cast: Any, settings: Any) -> N
     cast.ben.storage_quota = 60
     cast.ben.save()
     assert begin(ben, batch, 11).json()["code"] == "quota_full"
-    address = f"/api/uploads/{Upload.objects.get().uuid}/"
+    assert begin(ben, batch, 10, "as much as is left").status_code == 201
+    address = f"/api/uploads/{Upload.objects.get(size=50).uuid}/"
     assert send(ben, address, b"x" * 51, 0).json()["code"] == "upload_too_long"
     assert send(ben, address, b"x", 0, **{"Upload-Offset": "x"}).json()["code"] == "tus_header"
     plain = ben.patch(
         address, b"x", content_type="text/plain", headers=TUS | {"Upload-Offset": "0"}
     )
     assert plain.status_code == 415
-    with part_of(Upload.objects.get()).open("ab") as part:
+    with part_of(Upload.objects.get(size=50)).open("ab") as part:
         fcntl.flock(part, fcntl.LOCK_EX)
         assert send(ben, address, b"x", 0).json()["code"] == "upload_locked"
+
+
+@pytest.mark.parametrize(("digits", "code"), [(15, "upload_too_large"), (16, "tus_header")])
+def test_a_length_has_fifteen_digits(ben: Client, batch: Any, digits: int, code: str) -> None:
+    assert begin(ben, batch, int("9" * digits)).json()["code"] == code
+
+
+def test_what_is_no_archive_is_no_larger_than_an_image(
+    ben: Client, batch: Any, cast: Any, settings: Any
+) -> None:
+    data = make_image(1)
+    settings.MAX_IMAGE_BYTES = len(data)
+    for name, sent in (("at.png", data), ("over.png", data + b"x")):
+        send(ben, begin(ben, batch, len(sent), name)["Location"], sent, 0)
+    actions.finish_contribution(batch, cast.ben)
+    drain_ingest()
+    assert outcomes(batch) == {"at.png": "accepted", "over.png": "file_too_large"}
+
+
+def test_a_long_name_keeps_its_end_and_its_room(ben: Client, batch: Any, cast: Any) -> None:
+    cast.ben.storage_quota = 20
+    cast.ben.save()
+    at, over = "a" * 1000, "b" * 1001
+    begin(ben, batch, 10, at)
+    begin(ben, batch, 10, over)
+    assert set(Upload.objects.values_list("name", flat=True)) == {at, over[1:]}
+    same = [actions.Announced(name, "0" * 64, 10) for name in (at, over)]
+    assert actions.announce_files(batch, cast.ben, same) == [0, 1]
 
 
 def test_only_ones_own_and_never_across_sites(
@@ -118,8 +151,9 @@ def test_cancelled_and_expired(ben: Client, batch: Any) -> None:
     assert ben.head(first, headers=TUS).status_code == 404
     begin(ben, batch, 10)
     upload = Upload.objects.get()
+    age(timedelta(days=7, minutes=-1))
     assert sweep_uploads() == 0
-    Upload.objects.update(expires_at=Now() - timedelta(seconds=1))
+    age(timedelta(minutes=1))
     assert sweep_uploads() == 1
     assert not part_of(upload).exists()
 

@@ -98,11 +98,38 @@ def test_bounds_on_both_sides(contribute: Any, settings: Any) -> None:
     assert outcomes(contribute({"d.tar": two}))["d.tar"] == "archive_too_large"
 
 
+def test_an_entry_is_as_large_as_an_image_may_be(contribute: Any, settings: Any) -> None:
+    data = make_image(1)
+    settings.MAX_IMAGE_BYTES = len(data)
+    found = outcomes(contribute({"a.tar": packed(("at.png", data), ("over.png", data + b"x"))}))
+    assert found == {"a.tar": "unpacked", "at.png": "accepted", "over.png": "file_too_large"}
+
+
+def test_a_tar_gz_unpacks_to_its_ratio_and_a_megabyte(contribute: Any, settings: Any) -> None:
+    tar = packed(("x", bytes(3 * 2**20)))
+    data = gzip.compress(tar)
+    settings.MAX_ARCHIVE_RATIO = -(-(len(tar) - 2**20) // len(data))
+    assert outcomes(contribute({"at.tar.gz": data}))["x"] == "not_an_image"
+    settings.MAX_ARCHIVE_RATIO -= 1
+    assert outcomes(contribute({"over.tar.gz": data})) == {"over.tar.gz": "bomb"}
+
+
 def test_a_bomb_is_not_unpacked(contribute: Any, settings: Any) -> None:
     settings.MAX_ARCHIVE_UNPACKED_BYTES = 2**40
     zeros = packed(("cat/1.png", bytes(2**26)), mode="w:gz")
     found = outcomes(contribute({"a.tar.gz": zeros}))
     assert found == {"a.tar.gz": "bomb"}
+
+
+@pytest.mark.parametrize(("size", "code"), [(2**16, "unpacked"), (2**16 + 1, "bad_archive")])
+def test_a_header_has_its_length(contribute: Any, size: int, code: str) -> None:
+    info = tarfile.TarInfo("cat/1.png")
+    info.size = len(make_image(1))
+    info.pax_headers = {"comment": "x" * (size - len("65536 comment=\n"))}
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(info, io.BytesIO(make_image(1)))
+    assert outcomes(contribute({"a.tar": out.getvalue()}))["a.tar"] == code
 
 
 def test_an_endless_header_is_not_read(contribute: Any) -> None:

@@ -15,6 +15,7 @@ from apps.datasets.tests.cast import make_image
 from apps.datasets.tests.test_tallies import check
 from apps.datasets.tombstones import as_json
 from apps.errors import RuleError
+from apps.state.models import Event
 
 
 @pytest.fixture
@@ -45,6 +46,17 @@ def test_a_version_stays_and_says_what_is_gone(
     assert successor.withdrawn == 0
     assert not successor.failure
     check()
+
+
+@pytest.mark.parametrize(("length", "status"), [(500, 200), (501, 400)])
+def test_its_reason_has_a_length(
+    cast: Any, samples: list[Any], browser_of: Any, length: int, status: int
+) -> None:
+    body = {"why": "w" * length}
+    address = f"/api/samples/{samples[0].pk}/withdraw/"
+    sent = browser_of(cast.ada).post(address, body, content_type="application/json")
+    assert sent.status_code == status
+    assert Event.objects.filter(why=body["why"]).exists() == (status == 200)
 
 
 def test_maintainers_are_asked_for_a_successor_until_there_is_one(

@@ -70,6 +70,11 @@ def test_it_needs_a_name(cast: SimpleNamespace, name: str) -> None:
         create_token(cast.ben, name)
 
 
+def test_its_name_has_up_to_eighty_characters(cast: SimpleNamespace) -> None:
+    for name in ("n", "n" * 80):
+        assert create_token(cast.ben, name)[0].name == name
+
+
 def test_there_is_a_limit(cast: SimpleNamespace) -> None:
     for number in range(MAX_TOKENS):
         create_token(cast.ben, f"token {number}")

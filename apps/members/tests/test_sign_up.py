@@ -32,6 +32,13 @@ def test_errors_stand_beside_their_fields(client: Client) -> None:
     assert not get_user_model().objects.exists()
 
 
+@pytest.mark.parametrize(("password", "made"), [("green kett", True), ("green ket", False)])
+def test_a_password_has_ten_characters(client: Client, password: str, made: bool) -> None:
+    client.post(reverse("account_signup"), SENT | {"password1": password, "password2": password})
+
+    assert get_user_model().objects.exists() == made
+
+
 def test_closed_says_so_and_makes_nobody(client: Client, settings: object) -> None:
     settings.SIGNUP_OPEN = False  # type: ignore[attr-defined]
 

@@ -62,6 +62,26 @@ def test_files_of_the_plain_form_arrive(ben: Any, opened: Contribution) -> None:
     assert Receipt.objects.count() == 3
 
 
+def test_the_plain_form_takes_a_hundred_at_once_and_says_so(ben: Any, opened: Contribution) -> None:
+    def files(number: int) -> dict[str, Any]:
+        return {"sent": [SimpleUploadedFile(f"{n}.png", b"x") for n in range(number)]}
+
+    assert "At most 100 at once" in ben.get(at("contribution", opened)).content.decode()
+    over = ben.post(at("contribution_files", opened), files(101))
+    assert over.status_code == 413
+    assert "more than the site takes at once" in over.content.decode()
+    assert not Receipt.objects.exists()
+    ben.post(at("contribution_files", opened), files(100))
+    assert Receipt.objects.count() == 100
+
+
+@pytest.mark.parametrize(("length", "opens"), [(120, True), (121, False)])
+def test_a_source_has_its_length(ben: Any, length: int, opens: bool) -> None:
+    ben.post(CONTRIBUTE, {"licence": "CC-BY-4.0", "agreed": "on", "source": "s" * length})
+
+    assert Contribution.objects.exists() == opens
+
+
 def test_finishing_an_empty_one_is_refused(ben: Any, opened: Contribution) -> None:
     referer = {"Referer": f"http://testserver{at('contribution', opened)}"}
 
@@ -85,7 +105,10 @@ def test_receipts_name_outcome_and_reason(ben: Any, contribute: Any) -> None:
     assert [receipt.name for receipt, _reason in refused.context["receipts"]] == ["dog/3.png"]
 
 
-@pytest.mark.parametrize("query", [{"outcome": "nonsense"}, {"after": "x"}, {"after": "²"}])
+@pytest.mark.parametrize(
+    "query",
+    [{"outcome": "nonsense"}, {"after": "x"}, {"after": "²"}, {"after": "9" * 19}],
+)
 def test_an_unknown_filter_is_refused(ben: Any, contribute: Any, query: dict[str, str]) -> None:
     done = contribute({"cat/1.png": make_image(1)})
 

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from django.urls import reverse
 
 from apps.datasets.models import Dataset, LabelClass, Membership, Sample
@@ -70,6 +71,26 @@ def test_looks_of_a_class(dataset: Dataset, cast: SimpleNamespace, browser_of: A
     cat.refresh_from_db()
     assert cat.key == "c"
     assert "commands while reviewing" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "saved"),
+    [
+        ({"colour": 0, "key": "x"}, True),
+        ({"colour": 11, "key": ""}, True),
+        ({"colour": 12, "key": "x"}, False),
+        ({"colour": -1, "key": "x"}, False),
+        ({"colour": 5, "key": "xy"}, False),
+    ],
+)
+def test_looks_have_their_bounds(
+    dataset: Dataset, cast: SimpleNamespace, browser_of: Any, sent: dict[str, Any], saved: bool
+) -> None:
+    cat = LabelClass.objects.get(name="cat")
+    browser_of(cast.ada).post(reverse("class_edit", args=["pets", cat.pk]), sent)
+
+    found = LabelClass.objects.get(pk=cat.pk)
+    assert ((found.colour, found.key) == (sent["colour"], sent["key"])) == saved
 
 
 def test_one_click_makes_classes_of_folders(

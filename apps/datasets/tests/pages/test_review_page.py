@@ -100,6 +100,18 @@ def test_nonsense_is_refused(chen: Any, samples: Any, sent: dict[str, Any]) -> N
     assert chen.post(REVIEW, sent).status_code == 400
 
 
+@pytest.mark.parametrize(("key", "status"), [("9" * 18, 302), ("9" * 19, 400), ("²", 400)])
+def test_an_id_is_one_that_a_database_holds(chen: Any, samples: Any, key: str, status: int) -> None:
+    assert chen.post(REVIEW, {"sample": [key], "decision": "accept"}).status_code == status
+
+
+@pytest.mark.parametrize(("length", "status"), [(500, 302), (501, 400)])
+def test_a_note_has_its_length(chen: Any, samples: Any, length: int, status: int) -> None:
+    reject = {"decision": "reject", "reason": "other", "note": "n" * length}
+
+    assert chen.post(REVIEW, reject | {"sample": [samples[0].pk]}).status_code == status
+
+
 def test_undo(chen: Any, samples: Any) -> None:
     chen.post(REVIEW, {"sample": [samples[0].pk], "decision": "accept"})
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from apps.datasets import actions
 from apps.datasets.models import Dataset, Membership, Version
+from apps.state.models import Event
 
 VERSIONS = "/datasets/pets/versions/"
 
@@ -47,6 +49,36 @@ def test_freezing_leads_to_the_page_that_follows_it(ada: Any, samples: Any, appr
     page = ada.get(at("version")).content.decode()
     assert f'data-live="{at("version_live")}"' in page
     assert "the first" in page
+
+
+@pytest.mark.parametrize(("length", "status"), [(300, "retired"), (301, "approved")])
+def test_the_reason_of_a_retirement_has_its_length(
+    ada: Any,
+    cast: SimpleNamespace,
+    samples: Any,
+    approve: Any,
+    freeze: Any,
+    length: int,
+    status: str,
+) -> None:
+    approve(samples)
+    actions.approve_version(freeze(), cast.ada)
+
+    ada.post(at("version_retire"), {"why": "w" * length})
+
+    assert Version.objects.get().status == status
+    assert Event.objects.filter(why="w" * length).exists() == (status == "retired")
+
+
+@pytest.mark.parametrize(("length", "frozen"), [(300, True), (301, False)])
+def test_notes_have_their_length(
+    ada: Any, samples: Any, approve: Any, length: int, frozen: bool
+) -> None:
+    approve(samples)
+
+    ada.post(VERSIONS, {"notes": "n" * length})
+
+    assert Version.objects.exists() == frozen
 
 
 def test_progress_ends_with_the_build(ada: Any, samples: Any, approve: Any, freeze: Any) -> None:
