@@ -75,6 +75,7 @@ def contribution(request: HttpRequest, uuid: str) -> HttpResponse:
             "image": settings.MAX_IMAGE_BYTES,
             "pixels": settings.MAX_IMAGE_PIXELS // 1_000_000,
             "archive": settings.MAX_ARCHIVE_BYTES,
+            "unpacked": settings.MAX_ARCHIVE_UNPACKED_BYTES,
             "files": settings.MAX_ARCHIVE_FILES,
             "rows": settings.MAX_TEXT_ROWS,
             "chars": settings.MAX_TEXT_CHARS,
