@@ -1,7 +1,7 @@
 """Finding samples: the filters that pages and API share. Each has an index that ends in the id."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -57,7 +57,9 @@ def moment(text: str, name: str = "") -> datetime | None:
         return None
     try:
         found = parse_datetime(text)
-    except ValueError:
+        if found is not None:
+            found.astimezone(UTC)  # what a database compares: the year 0 is none
+    except (ValueError, OverflowError):
         found = None
     if found is None or found.tzinfo is None:
         raise _no_such(name)

@@ -1,6 +1,10 @@
 """How API lists are paged."""
 
-from rest_framework.pagination import CursorPagination
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.request import Request
+
+from apps.datasets.searching import is_number
 
 
 class KeysetPagination(CursorPagination):
@@ -9,3 +13,10 @@ class KeysetPagination(CursorPagination):
     ordering = "-pk"
     page_size_query_param = "page_size"
     max_page_size = 500
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """Raises NotFound for a cursor that no answer ever gave."""
+        cursor: Cursor | None = super().decode_cursor(request)
+        if cursor and cursor.position is not None and not is_number(cursor.position):
+            raise NotFound(self.invalid_cursor_message)
+        return cursor

@@ -1,10 +1,12 @@
 """Small rules for every request and response."""
 
 from collections.abc import Callable
+from urllib.parse import unquote
 
 from allauth.usersessions.models import UserSession
 from django.core.cache import caches
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils.cache import patch_cache_control
 
 from apps.errors import RuleError
@@ -24,6 +26,26 @@ class PrivateResponses:
         if not response.has_header("Cache-Control"):
             patch_cache_control(response, private=True, no_cache=True)
         return response
+
+
+class NoNulls:
+    """No text column takes a NUL character, and no person types one: refused before a view reads it.
+
+    Looks at address, query and plain forms; JSON fields and file names look for themselves.
+    """
+
+    FORM = "application/x-www-form-urlencoded"
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\0" in request.path or "\0" in unquote(request.META.get("QUERY_STRING", "")):
+            raise BadRequest("a NUL character in the address")
+        form = request.POST if request.content_type == self.FORM else QueryDict()
+        if any("\0" in value for _name, values in form.lists() for value in values):
+            raise BadRequest("a NUL character in the form")
+        return self.get_response(request)
 
 
 class RuleErrorPages:

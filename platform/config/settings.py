@@ -87,6 +87,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "config.middleware.PrivateResponses",
+    "config.middleware.NoNulls",
     "config.middleware.RuleErrorPages",
 ]
 
