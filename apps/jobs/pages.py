@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -43,7 +43,9 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
     context = frame(request, dataset, "jobs") | page
     context |= {
         "rows": listed(page["rows"]),
-        "versions": dataset.versions.filter(jobs__isnull=False).distinct(),
+        "versions": dataset.versions.brief().filter(
+            Exists(TrainingJob.objects.filter(version=OuterRef("pk")))
+        ),
         "number": number,
         "trainable": dataset.versions.filter(status=Version.Status.APPROVED).exists(),
     }

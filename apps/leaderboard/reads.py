@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.http import Http404
 
 from apps.datasets.models import Dataset, Version
@@ -64,8 +65,10 @@ def board_of(dataset: Dataset, number: int | None = None) -> Board:
 
     Raises Http404 for a number that is no version of the dataset.
     """
-    trained = TrainingJob.objects.filter(status=TrainingJob.Status.SUCCEEDED)
-    versions = list(dataset.versions.filter(jobs__in=trained).distinct().order_by("-number"))
+    trained = TrainingJob.objects.filter(
+        version=OuterRef("pk"), status=TrainingJob.Status.SUCCEEDED
+    )
+    versions = list(dataset.versions.brief().filter(Exists(trained)).order_by("-number"))
     version = _chosen(dataset, versions, number)
     if version is None:
         return Board(dataset, None, versions)

@@ -17,6 +17,6 @@ class KeysetPagination(CursorPagination):
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Raises NotFound for a cursor that no answer ever gave."""
         cursor: Cursor | None = super().decode_cursor(request)
-        if cursor and cursor.position is not None and not is_number(cursor.position):
+        if cursor and cursor.position is not None and not is_number(str(cursor.position)):
             raise NotFound(self.invalid_cursor_message)
         return cursor

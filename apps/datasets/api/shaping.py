@@ -14,7 +14,7 @@ from apps.datasets.api.scope import (
     DatasetScoped,
     checked,
 )
-from apps.datasets.models import Dataset, Role
+from apps.datasets.models import Dataset, Membership, Role
 from apps.datasets.permissions import require
 from apps.datasets.serializers.shaping import (
     DatasetSerializer,
@@ -74,13 +74,18 @@ class ClaimedClasses(DatasetScoped, APIView):
         return Response(LabelClassSerializer(labels, many=True).data, status.HTTP_201_CREATED)
 
 
-class Members(DatasetScoped, APIView):
-    @extend_schema(responses=MembershipSerializer(many=True))
-    def get(self, request: Request, slug: str) -> Response:
+class Members(DatasetScoped, generics.ListAPIView[Membership]):
+    """Who belongs to a dataset, the newest first."""
+
+    serializer_class = MembershipSerializer
+
+    def get_queryset(self) -> QuerySet[Membership]:
+        if getattr(self, "swagger_fake_view", False):
+            return Membership.objects.none()
         dataset = self.dataset
-        require(request.user, dataset, Role.CONTRIBUTOR)
-        found = dataset.memberships.select_related("member")
-        return Response(MembershipSerializer(found, many=True).data)
+        require(self.request.user, dataset, Role.CONTRIBUTOR)
+        found: QuerySet[Membership] = dataset.memberships.select_related("member")
+        return found
 
 
 class Invitations(DatasetScoped, APIView):

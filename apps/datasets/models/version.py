@@ -13,6 +13,10 @@ from apps.datasets.models.sample import Sample, Split
 
 
 class VersionQuerySet(models.QuerySet["Version"]):
+    def brief(self) -> "VersionQuerySet":
+        """Without the tables that only a version's own page shows: for lists to choose from."""
+        return self.defer("classes", "counts", "checks", "credits", "changes", "notes")
+
     def visible_to(self, user: Any) -> "VersionQuerySet":
         return self.filter(dataset__in=Dataset.objects.visible_to(user))
 

@@ -30,7 +30,7 @@ TITLES = {
 @require_safe
 def version_diff(request: HttpRequest, slug: str) -> HttpResponse:
     dataset = dataset_of(request, slug)
-    frozen = list(dataset.versions.exclude(digest=""))
+    frozen = list(dataset.versions.brief().exclude(digest=""))
     context = frame(request, dataset, "versions") | {"versions": frozen}
     if len(frozen) > 1:
         start = _chosen(request, frozen, "from", frozen[1])

@@ -23,7 +23,7 @@ def home(request: HttpRequest) -> HttpResponse:
     if user.is_authenticated:
         context = {
             "waiting": waiting_for(user),
-            "mine": listed(visible.filter(memberships__member=user), user),
+            "mine": listed(visible.filter(memberships__member=user)[:SHOWN], user),
             "others": listed(visible.exclude(memberships__member=user)[:SHOWN_AT_HOME], user),
         }
     else:

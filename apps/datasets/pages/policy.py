@@ -12,9 +12,12 @@ from django.utils.translation import gettext_lazy
 
 from apps.datasets import actions
 from apps.datasets.models import Dataset, Role
+from apps.datasets.pages.paging import paged
 from apps.datasets.pages.scope import dataset_of, frame, refuse
 from apps.datasets.permissions import require
 from apps.errors import RuleError
+
+SHOWN = 20
 
 
 class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -51,6 +54,6 @@ def policy(request: HttpRequest, slug: str) -> HttpResponse:
     context = frame(request, dataset, "review") | {
         "form": form,
         "preview": preview,
-        "changes": dataset.policy_changes.select_related("by")[:20],
     }
+    context |= paged(request, dataset.policy_changes.select_related("by"), SHOWN)
     return render(request, "datasets/policy.html", context)

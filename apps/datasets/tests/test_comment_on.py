@@ -27,7 +27,7 @@ def test_over_the_api(cast: Any, samples: Any, browser_of: Any) -> None:
     body = {"text": "blurred"}
     made = browser_of(cast.ben).post(address, body, content_type="application/json")
     assert made.status_code == 201
-    found = browser_of(cast.chen).get(address).json()
+    found = browser_of(cast.chen).get(address).json()["results"]
     assert [(each["by"], each["text"]) for each in found] == [("ben", "blurred")]
     assert browser_of(cast.dana).get(address).status_code == 403
 
