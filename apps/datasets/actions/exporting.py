@@ -99,7 +99,7 @@ def _fail(export: Export, why: str) -> None:
 def _make(export: Export) -> list[dict[str, Any]]:
     """Store every shard; a split's are named once all of them are there."""
     version, done = export.version, 0
-    about = {"withdrawn": version.withdrawn}
+    about = {"withdrawn": version.withdrawn, "sealed": is_sealed(version)}
     files: list[dict[str, Any]] = []
     for split in Split.values:
         made: list[dict[str, Any]] = []
@@ -169,7 +169,7 @@ def _examples(version: Version, split: str) -> Generator[Example, None, None]:
 
 
 def drop_stale() -> int:
-    """Forget exports that hold what was withdrawn since, and erase their files."""
+    """Forget exports that do not say what their version says now, and erase their files."""
     return sum(map(_drop, stale_exports()))
 
 

@@ -4,12 +4,14 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from apps.datasets import blobs
 from apps.datasets.actions.naming import one_at_a_time
 from apps.datasets.models import Export, Sample, Version
+from apps.datasets.seals import is_sealed
 from apps.errors import RuleError
 from apps.state.actions import move
 from apps.state.doorbell import ring
@@ -68,14 +70,19 @@ def _named(names: Collection[str]) -> set[str]:
 
 
 def stale(export: Export) -> bool:
-    """Does it hold samples that were withdrawn since?"""
+    """Does it hold samples that were withdrawn since, or not the labels that were unsealed since?"""
+    version = export.version
+    now = (version.withdrawn, is_sealed(version))
     return export.status == Export.Status.READY and any(
-        each.get("withdrawn", 0) != export.version.withdrawn for each in export.files
+        (each.get("withdrawn", 0), each.get("sealed", version.sealed)) != now
+        for each in export.files
     )
 
 
 def stale_exports() -> list[Export]:
-    ready = Export.objects.filter(version__withdrawn__gt=0, status=Export.Status.READY)
+    withdrawn = Q(version__withdrawn__gt=0)
+    unsealed = Q(version__sealed=True, version__dataset__unsealed_at__isnull=False)
+    ready = Export.objects.filter(withdrawn | unsealed, status=Export.Status.READY)
     return [each for each in ready.select_related("version__dataset") if stale(each)]
 
 

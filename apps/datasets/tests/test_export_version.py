@@ -199,6 +199,27 @@ def test_sealed_labels_are_not_in_it(
             assert (set(labels) == {-1}) == name.startswith("data/test-")
 
 
+def test_unsealed_labels_are_in_it_when_it_is_made_again(
+    samples: Any, approve: Any, freeze: Any, dataset: Any, cast: Any, browser_of: Any
+) -> None:
+    actions.update_dataset(dataset, cast.ada, seals_test=True)
+    approve(samples)
+    version = freeze()
+    make(version, cast.dana)
+    actions.unseal(dataset, cast.ada)
+    client = browser_of(cast.dana)
+    assert client.get("/datasets/pets/versions/1/parquet.zip").status_code == 409
+    exporting.build_exports()
+    assert not Export.objects.exists()
+    assert not stored()
+    make(version, cast.dana)
+    archive = archive_of(client)
+    for name in archive.namelist():
+        if name.startswith("data/"):
+            labels = pq.read_table(io.BytesIO(archive.read(name))).column("label").to_pylist()
+            assert -1 not in labels
+
+
 def test_a_failed_one_says_why_and_is_made_again(
     version: Any, cast: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
