@@ -7,13 +7,17 @@ import uuid
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from datetime import timedelta
+from hashlib import file_digest
+from io import BufferedRandom
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.datasets import blobs
-from apps.datasets.actions.exports import stale
+from apps.datasets.actions.exports import erase_files, stale_exports
+from apps.datasets.actions.naming import one_at_a_time
 from apps.datasets.ingest.image import EXTENSIONS
 from apps.datasets.models import Export, Sample, Split, TaskKind, Version, VersionSpan
 from apps.datasets.parquet import SEALED, Example, ShardWriter, portions
@@ -36,6 +40,7 @@ def build_exports() -> int:
     while export := claim_export():
         _build(export)
         built += 1
+        drop_stale()
     return built
 
 
@@ -49,40 +54,78 @@ def claim_export() -> Export | None:
     if not Export.objects.filter(free, pk=export.pk).update(claimed_by=claim, claimed_until=until):
         return claim_export()
     export.claimed_by = claim
+    export.refresh_from_db(fields=["files"])
     return export
 
 
 def _build(export: Export) -> None:
-    guard = {"claimed_by": export.claimed_by}
-    withdrawn = export.version.withdrawn
     try:
-        files = list(_shards(export))
-        for each in files:
-            each["withdrawn"] = withdrawn
-        move(export, Export.Status.READY, guard=guard, files=files)
+        _forget_files(export)
+        files = _make(export)
+        move(export, Export.Status.READY, guard={"claimed_by": export.claimed_by}, files=files)
     except RuleError:
         log.warning("export %s was taken over by another worker", export.pk)
+        _erase_left(export)
     except Exception as error:
         log.exception("export %s failed", export.pk)
-        why = f"{type(error).__name__}: {error}"[:300]
-        move(export, Export.Status.FAILED, why=why, guard=guard, failure=why)
+        _fail(export, f"{type(error).__name__}: {error}"[:300])
 
 
-def _shards(export: Export) -> Iterator[dict[str, Any]]:
-    """{"name", "sha256", "size"} of each shard; a split's are named once all of them are there."""
-    done = 0
+def _forget_files(export: Export) -> None:
+    """What an earlier worker left is erased. It may hold what was withdrawn since."""
+    with transaction.atomic():
+        one_at_a_time(export.version.dataset)
+        left, export.files = export.files, []
+        _note(export, files=[])
+        erase_files(left)
+
+
+def _erase_left(export: Export) -> None:
+    """A shard that was stored after another worker had taken over."""
+    with transaction.atomic():
+        one_at_a_time(export.version.dataset)
+        erase_files(export.files)
+
+
+def _fail(export: Export, why: str) -> None:
+    with transaction.atomic():
+        one_at_a_time(export.version.dataset)
+        left = export.files
+        guard = {"claimed_by": export.claimed_by}
+        move(export, Export.Status.FAILED, why=why, guard=guard, failure=why, files=[])
+        erase_files(left)
+
+
+def _make(export: Export) -> list[dict[str, Any]]:
+    """Store every shard; a split's are named once all of them are there."""
+    version, done = export.version, 0
+    about = {"withdrawn": version.withdrawn, "sealed": is_sealed(version)}
+    files: list[dict[str, Any]] = []
     for split in Split.values:
-        made: list[tuple[str, int]] = []
+        made: list[dict[str, Any]] = []
         # Closed also when a shard fails: it holds a cursor of the database.
-        with closing(_examples(export.version, split)) as examples:
+        with closing(_examples(version, split)) as examples:
             for portion in portions(examples, SHARD_BYTES):
                 with tempfile.TemporaryFile() as out:
                     done = _write(export, out, portion, done)
-                    size = out.seek(0, 2)
-                    made.append((blobs.put_file(out), size))
-        for number, (sha256, size) in enumerate(made):
+                    made.append(_store(export, out))
+        for number, shard in enumerate(made):
             name = f"data/{split}-{number:05d}-of-{len(made):05d}.parquet"
-            yield {"name": name, "sha256": sha256, "size": size}
+            files.append({"name": name} | shard | about)
+    return files
+
+
+def _store(export: Export, out: BufferedRandom) -> dict[str, Any]:
+    """The row names a shard before the store has it: whatever happens then, it can be erased."""
+    size = out.seek(0, 2)
+    out.seek(0)
+    shard: dict[str, Any] = {"sha256": file_digest(out, "sha256").hexdigest(), "size": size}
+    with transaction.atomic():
+        one_at_a_time(export.version.dataset)
+        export.files.append(shard)
+        _note(export, files=export.files)
+    blobs.put_file(out)
+    return shard
 
 
 def _write(export: Export, out: Any, portion: Iterator[Example], done: int) -> int:
@@ -99,9 +142,13 @@ def _write(export: Export, out: Any, portion: Iterator[Example], done: int) -> i
 
 
 def _progress(export: Export, done: int) -> None:
+    _note(export, done=done, claimed_until=Now() + timedelta(seconds=CLAIM_SECONDS))
+
+
+def _note(export: Export, **fields: Any) -> None:
+    """Write these fields, as long as it is still this worker's. Raises RuleError otherwise."""
     ours = Export.objects.filter(pk=export.pk, claimed_by=export.claimed_by)
-    until = Now() + timedelta(seconds=CLAIM_SECONDS)
-    if not ours.update(done=done, claimed_until=until):
+    if not ours.update(**fields):
         raise RuleError("claim_lost", "another worker makes this export now")
 
 
@@ -122,14 +169,16 @@ def _examples(version: Version, split: str) -> Generator[Example, None, None]:
 
 
 def drop_stale() -> int:
-    """Forget exports that hold what was withdrawn since, and erase their files."""
-    found = [each for each in _ready().filter(version__withdrawn__gt=0) if stale(each)]
-    for export in found:
-        Export.objects.filter(pk=export.pk).delete()
-        for each in export.files:
-            blobs.erase(each["sha256"])
-    return len(found)
+    """Forget exports that do not say what their version says now, and erase their files."""
+    return sum(map(_drop, stale_exports()))
 
 
-def _ready() -> QuerySet[Export]:
-    return Export.objects.filter(status=Export.Status.READY).select_related("version")
+def _drop(export: Export) -> bool:
+    with transaction.atomic():
+        one_at_a_time(export.version.dataset)
+        # Not one that was asked for again meanwhile.
+        as_read = {"status": export.status, "claimed_by": export.claimed_by}
+        dropped, _each = Export.objects.filter(pk=export.pk, **as_read).delete()
+        if dropped:
+            erase_files(export.files)
+    return bool(dropped)

@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 
 from apps.datasets.actions.contributing import INGEST
 from apps.datasets.actions.erasing import to_erase
-from apps.datasets.actions.exports import EXPORT, stale
+from apps.datasets.actions.exports import EXPORT, stale_exports
 from apps.datasets.actions.freezing import FREEZE
 from apps.datasets.actions.proposing import CHANGE
 from apps.datasets.actions.relabelling import waiting_changes
@@ -29,11 +29,9 @@ def ring_for_waiting() -> None:
 
 
 def _to_export() -> bool:
-    """Exports that wait to be made, or that hold what was withdrawn since."""
-    if Export.objects.filter(status=Export.Status.BUILDING).exists():
-        return True
-    touched = Export.objects.filter(status=Export.Status.READY, version__withdrawn__gt=0)
-    return any(map(stale, touched.select_related("version")))
+    """Exports that wait to be made, or to be forgotten."""
+    building = Export.objects.filter(status=Export.Status.BUILDING)
+    return building.exists() or bool(stale_exports())
 
 
 def _unsettled() -> QuerySet[Contribution]:

@@ -92,7 +92,9 @@ def _check_licence(entry: Entry) -> None:
 
 
 def _not_taken(parent: Receipt, read: Iterable[Read]) -> list[Read]:
-    """Without those that an earlier, interrupted attempt has written."""
+    """Without those that an earlier, interrupted attempt has written; none once the claim is lost."""
+    if not Receipt.objects.waiting().filter(pk=parent.pk, claimed_by=parent.claimed_by).exists():
+        return []
     every = {(each.receipt.name, each.receipt.source_sha256): each for each in read}
     names = [name for name, _sha256 in every]
     there = Receipt.objects.filter(contribution=parent.contribution, name__in=names)

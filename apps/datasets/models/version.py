@@ -180,7 +180,7 @@ class Export(models.Model):
 
     MOVES: ClassVar[dict[str, frozenset[str]]] = {
         Status.BUILDING: frozenset({Status.READY, Status.FAILED}),
-        # Made again after a withdrawal.
+        # Made again after a withdrawal or an unsealing.
         Status.READY: frozenset({Status.BUILDING}),
         Status.FAILED: frozenset({Status.BUILDING}),
     }
@@ -188,7 +188,8 @@ class Export(models.Model):
     version = models.ForeignKey(Version, models.CASCADE, related_name="exports")
     kind = models.CharField(max_length=10, choices=Kind.choices)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.BUILDING)
-    # [{"name", "sha256", "size"}]: the files of the export, each a blob.
+    # [{"name", "sha256", "size", "withdrawn", "sealed"}]: its files, each a blob, and how the version
+    # stood then. While it is made, {"sha256", "size"} of those that were begun.
     files = models.JSONField(default=list)
     done = models.PositiveIntegerField(default=0)
     failure = models.CharField(max_length=300, blank=True)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.datasets.models import Dataset, Hold, Sample, Scale
 from apps.datasets.review_groups import NO_CLASS
+from apps.datasets.seals import closed, hides
 from apps.datasets.searching import number
 from apps.errors import RuleError, invalid
 
@@ -37,12 +38,20 @@ def asked(request: HttpRequest, dataset: Dataset) -> Asked:
 
 
 def _where(dataset: Dataset, key: int) -> tuple[str, str]:
-    """The queue and the class in which a sample waits: to go back to what was undone."""
-    found = Sample.objects.filter(dataset=dataset, pk=key).values_list("hold", "label").first()
-    if found is None:
+    """The queue and the class in which a sample waits: to go back to what was undone.
+
+    One that waits no more leads to the ordinary queue, a sealed one to where it is shown: without
+    its class.
+    """
+    sample = Sample.objects.filter(dataset=dataset, pk=key).first()
+    if sample is None:
         raise _no_such("sample")
-    hold, label = found
-    return (hold, "") if hold in QUEUES else ("", str(label or NO_CLASS))
+    if sample.status != Sample.Status.PENDING:
+        return "", ""
+    if sample.hold in QUEUES:
+        return sample.hold, ""
+    shown = None if hides(sample, closed(dataset)) else sample.label_id
+    return "", str(shown or NO_CLASS)
 
 
 def _filters(request: HttpRequest) -> dict[str, str]:

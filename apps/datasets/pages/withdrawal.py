@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from apps.datasets import actions
-from apps.datasets.models import Role, Sample
+from apps.datasets.models import Contribution, Role, Sample
 from apps.datasets.pages.contributing import only_if_changed
 from apps.datasets.pages.scope import frame, refuse
 from apps.datasets.pages.versions import version_of
@@ -47,16 +47,21 @@ def sample_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     form = WithdrawForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            actions.withdraw_samples(found.dataset, request.user, [found], **form.cleaned_data)
+            gone = actions.withdraw_samples(
+                found.dataset, request.user, [found], **form.cleaned_data
+            )
         except RuleError as error:
             refuse(form, error)
         else:
-            messages.success(request, _("It is withdrawn; its bytes are being erased."))
+            if gone:
+                messages.success(request, _("It is withdrawn; its bytes are being erased."))
+            else:
+                messages.info(request, _("It is withdrawn already."))
             return redirect("sample", pk)
     context = frame(request, found.dataset, "samples") | {
         "form": form,
         "sample": found,
-        "count": 1,
+        "gone": found.status == Sample.Status.WITHDRAWN,
         "inside": versions_with(found),
         "back": found,
     }
@@ -76,13 +81,15 @@ def contribution_withdraw(request: HttpRequest, uuid: str) -> HttpResponse:
             refuse(form, error)
         else:
             text = ngettext("%(n)s sample is withdrawn.", "%(n)s samples are withdrawn.", gone)
-            messages.success(request, text % {"n": gone})
+            nothing = _("The contribution is discarded; nothing of it will be used.")
+            messages.success(request, text % {"n": gone} if gone else nothing)
             return redirect("contribution", uuid)
-    live = found.samples.exclude(status=Sample.Status.WITHDRAWN)
+    count = found.samples.exclude(status=Sample.Status.WITHDRAWN).count()
     context = frame(request, found.dataset, "contribute") | {
         "form": form,
         "contribution": found,
-        "count": live.count(),
+        "gone": not count and found.status == Contribution.Status.DISCARDED,
+        "count": count,
     }
     return render(request, "datasets/withdraw.html", context)
 

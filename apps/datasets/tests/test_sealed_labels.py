@@ -99,6 +99,7 @@ ADDRESSES = (
     "/datasets/pets/samples/?label={cat}",
     "/datasets/pets/samples/?disputed=yes",
     "/datasets/pets/review/",
+    "/datasets/pets/review/?sample={hidden}",
     "/datasets/pets/samples/?group={group}",
     "/datasets/pets/lookalikes/groups/",
     "/datasets/pets/insights/",
@@ -224,6 +225,21 @@ def test_one_that_waits_again_is_reviewed_without_its_class(
     assert {each.label for each in shown["none"]} == {None}
     page = client.get("/datasets/pets/review/?label=none").content.decode()
     assert "Which class is each of these?" in page
+    Sample.objects.update(leased_to=None, leased_until=None, lease=None)
+    for key in hidden:  # where an undo leads back to
+        page = client.get(f"/datasets/pets/review/?sample={key}")
+        assert {each.pk for each in page.context["samples"]} == hidden
+
+
+def test_the_way_back_to_one_opens_the_same_class_for_all(
+    sealed: Any, browser_of: Any, cast: Any, contribute: Any
+) -> None:
+    contribute({f"{['cat', 'dog'][i % 2]}/{i}.png": make_image(i) for i in range(100, 104)})
+    client = browser_of(cast.chen)
+    hidden = Sample.objects.filter(split="test")
+    pages = [client.get(f"/datasets/pets/review/?sample={each.pk}") for each in hidden]
+    assert len({each.label for each in hidden}) == 2
+    assert len({page.context["chosen"].label for page in pages}) == 1
 
 
 def test_what_was_said_about_one_is_sealed_with_it(

@@ -3,15 +3,17 @@
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from apps.datasets import actions, blobs
+from apps.datasets.actions import ingesting, texting
 from apps.datasets.actions.erasing import erase_withdrawn, to_erase
 from apps.datasets.actions.ingesting import drain_ingest
 from apps.datasets.media import media_url
-from apps.datasets.models import Sample
+from apps.datasets.models import Receipt, Sample
 from apps.datasets.queues import waiting_for
-from apps.datasets.tests.cast import make_image
+from apps.datasets.tests.cast import make_image, outcomes
 from apps.datasets.tests.test_tallies import check
 from apps.datasets.tombstones import as_json
 from apps.errors import RuleError
@@ -136,6 +138,126 @@ def test_a_whole_contribution(dataset: Any, cast: Any, samples: list[Any], versi
     assert [type(each).objects.get(pk=each.pk).withdrawn for each in versions] == [8, 10]
     assert not Sample.objects.exclude(status="withdrawn").exists()
     check()
+
+
+def test_what_was_decided_meanwhile_goes_too(
+    dataset: Any, cast: Any, samples: list[Any], approve: Any
+) -> None:
+    """The page had read it as pending."""
+    approve(samples[:1])
+    assert samples[0].status == "pending"
+    assert actions.withdraw_samples(dataset, cast.ada, samples[:1], "a face") == 1
+    assert Sample.objects.get(pk=samples[0].pk).status == "withdrawn"
+    check()
+
+
+def test_the_page_says_when_it_was_withdrawn_before(
+    cast: Any, samples: list[Any], browser_of: Any
+) -> None:
+    client, address = browser_of(cast.ben), f"/samples/{samples[0].pk}/withdraw/"
+    assert "are being erased" in client.post(address, {"why": ""}, follow=True).content.decode()
+    again = client.post(address, {"why": ""}, follow=True).content.decode()
+    assert "withdrawn already" in again
+    assert "are being erased" not in again
+
+
+def test_reopening_does_not_keep_a_maintainer_out(
+    dataset: Any, cast: Any, samples: list[Any], approve: Any, browser_of: Any
+) -> None:
+    approve(samples[:5])
+    batch = samples[0].contribution
+    actions.reopen_contribution(batch, cast.ben)
+    client, address = browser_of(cast.ada), f"/contributions/{batch.uuid}/withdraw/"
+    assert address in client.get(f"/contributions/{batch.uuid}/").content.decode()
+    assert "Say why" in client.post(address, {"why": ""}).content.decode()
+    page = client.post(address, {"why": "a face"}, follow=True).content.decode()
+    assert "10 samples are withdrawn" in page
+    assert address not in page
+    assert not Sample.objects.exclude(status="withdrawn").exists()
+    batch.refresh_from_db()
+    with pytest.raises(RuleError, match="not_receiving"):
+        actions.receive_file(batch, cast.ben, name="cat/99.png", chunks=[make_image(99)])
+    with pytest.raises(RuleError, match="illegal_move"):
+        actions.reopen_contribution(batch, cast.ben)
+    assert "withdrawn already" in client.get(address).content.decode()
+    check()
+
+
+@pytest.fixture
+def sent(dataset: Any, cast: Any) -> Any:
+    """Four files of Ben's that nobody has looked at yet."""
+    batch = actions.open_contribution(dataset, cast.ben, licence="CC-BY-4.0", agreed=True)
+    for n in range(4):
+        actions.receive_file(batch, cast.ben, name=f"cat/{n}.png", chunks=[make_image(n)])
+    actions.finish_contribution(batch, cast.ben)
+    return batch
+
+
+def test_what_still_waits_in_it_is_refused(
+    sent: Any, cast: Any, browser_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(ingesting, "CLAIM_SIZE", 2)
+        ingesting.process_receipts(ingesting.claim_receipts())
+    address = f"/contributions/{sent.uuid}/withdraw/"
+    assert address in browser_of(cast.ada).get(f"/contributions/{sent.uuid}/").content.decode()
+    assert actions.withdraw_contribution(sent, cast.ada, "a face") == 2
+    drain_ingest()
+    assert not Sample.objects.exclude(status="withdrawn").exists()
+    assert sorted(outcomes(sent).values()) == ["accepted", "accepted", "discarded", "discarded"]
+    assert not list(settings.STAGING_DIR.iterdir())
+    check()
+
+
+def test_nothing_of_it_is_read_yet(sent: Any, cast: Any, browser_of: Any) -> None:
+    client = browser_of(cast.ada)
+    address = f"/contributions/{sent.uuid}/withdraw/"
+    assert "those that wait are not read" in client.get(address).content.decode()
+    page = client.post(address, {"why": "a face"}, follow=True).content.decode()
+    assert "nothing of it will be used" in page
+    drain_ingest()
+    assert not Sample.objects.exists()
+
+
+def test_a_worker_that_has_read_them_writes_them_no_more(
+    sent: Any, cast: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = ingesting.take_images
+
+    def late(taken: Any) -> None:
+        monkeypatch.undo()
+        actions.withdraw_contribution(sent, cast.ada, "a face")
+        write(taken)
+
+    monkeypatch.setattr(ingesting, "take_images", late)
+    drain_ingest()
+    assert not Sample.objects.exists()
+    assert set(outcomes(sent).values()) == {"discarded"}
+
+
+def test_a_file_of_texts_ends_where_it_is(cast: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A portion of it was written when the contribution was withdrawn."""
+    texts = actions.create_dataset(
+        cast.ada,
+        title="T",
+        slug="texts",
+        licence="CC-BY-4.0",
+        class_names=["a", "b"],
+        task="text_classification",
+    )
+    batch = actions.open_contribution(texts, cast.ada, licence="CC-BY-4.0", agreed=True)
+    lines = [f"text number {n}\n".encode() for n in range(4)]
+    actions.receive_file(batch, cast.ada, name="a/x.txt", chunks=lines)
+
+    def after_a_portion(receipt: Any) -> None:
+        if batch.status != "discarded":
+            assert actions.withdraw_contribution(batch, cast.ada) == 2
+
+    monkeypatch.setattr(texting, "PORTION", 2)
+    monkeypatch.setattr(Receipt, "renew_claim", after_a_portion)
+    drain_ingest()
+    assert list(Sample.objects.values_list("status", flat=True)) == ["withdrawn", "withdrawn"]
+    assert outcomes(batch)["a/x.txt"] == "discarded"
 
 
 def test_a_draft_that_lost_samples_is_not_approved(
