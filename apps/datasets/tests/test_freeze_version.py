@@ -3,8 +3,9 @@
 import hashlib
 import io
 import json
+import tracemalloc
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -16,7 +17,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.datasets import actions, blobs
+from apps.datasets import verify as verifying
 from apps.datasets.actions import building
+from apps.datasets.digest import Row, digest_of
 from apps.datasets.models import Dataset, Membership, Role, Sample, Version, VersionSpan
 from apps.datasets.tests.cast import make_image
 from apps.errors import RuleError
@@ -243,6 +246,45 @@ def test_verify_says_what_differs(
     assert verify("pets@1").startswith("OK")
     harm(version)
     assert said in verify("pets@1")
+
+
+def test_verify_names_both_sides_of_a_difference(approved: Any, freeze: Any) -> None:
+    version = freeze()
+    _change_label(version)
+    *rows, end = verify("pets@1").splitlines()
+    assert {line.partition(":")[0] for line in rows} == {
+        "DIFFERS in the manifest, not in the database",
+        "DIFFERS in the database, not in the manifest",
+    }
+    assert end == "pets@1: 2 differences"
+
+
+@pytest.fixture
+def peak_of(approved: Any, freeze: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], int]:
+    """Bytes of memory that verifying a version of so many samples takes at most."""
+    version = freeze()
+    monkeypatch.setattr(verifying, "_sha256", lambda name: name)
+    monkeypatch.setattr(blobs, "exists", lambda name: True)
+
+    def measure(size: int) -> int:
+        def rows(*args: Any) -> Iterator[Row]:
+            return (Row(f"{n:064x}", "cat", "train", f"{n:032x}", "CC0-1.0") for n in range(size))
+
+        monkeypatch.setattr(verifying, "read_rows", rows)
+        monkeypatch.setattr(verifying, "rows_of", rows)
+        monkeypatch.setattr(verifying, "digested", lambda row: row)
+        version.digest = digest_of(rows())
+        tracemalloc.start()
+        assert list(verifying.differences(version)) == []
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    return measure
+
+
+def test_verify_holds_no_version_in_memory(peak_of: Callable[[int], int]) -> None:
+    assert peak_of(10_000) < 2 * peak_of(500)
 
 
 @pytest.mark.parametrize("name", ["pets", "pets@x", "pets@7", "@1"])

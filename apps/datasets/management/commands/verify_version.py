@@ -23,9 +23,10 @@ class Command(BaseCommand):
         version = Version.objects.filter(dataset__slug=slug, number=int(number)).first()
         if version is None:
             raise CommandError(f"there is no version {slug}@{number}")
-        found = list(differences(version))
-        for difference in found:
+        found = 0
+        for difference in differences(version):
+            found += 1
             self.stdout.write(f"DIFFERS {difference}")
         if found:
-            raise CommandError(f"{version}: {len(found)} differences")
+            raise CommandError(f"{version}: {found} differences")
         self.stdout.write(f"OK {version} {version.digest} ({version.size} samples)")
