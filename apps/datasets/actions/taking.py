@@ -53,6 +53,7 @@ def take_images(taken: list[Taken]) -> None:
     for _attempt in range(ATTEMPTS):
         try:
             with transaction.atomic():
+                blobs.hold({name for each in taken for name in (each.blob, each.thumbnail)})
                 for dataset_id in sorted({each.receipt.contribution.dataset_id for each in taken}):
                     _write(
                         dataset_id,
@@ -81,6 +82,7 @@ def _write(dataset_id: int, taken: list[Taken]) -> None:
         twin = twins.of(each)
         sample = twin or _sample(each, rows.of(each.receipt), classes)
         if twin is None:
+            _keep_stored(each)
             twins.add(each, sample)
             fresh.append((each, sample))
         _fill(each, sample, duplicate=twin is not None)
@@ -102,6 +104,12 @@ def _write(dataset_id: int, taken: list[Taken]) -> None:
         _tell(each.receipt, where)
     _settle(each.receipt for each in ours)
     count_new(dataset_id, created)
+
+
+def _keep_stored(each: Taken) -> None:
+    """The eraser may have removed the same bytes, of a withdrawn sample, since they were stored."""
+    if not (blobs.exists(each.blob) and blobs.exists(each.thumbnail)):
+        read_image(each.receipt)
 
 
 def _settle(receipts: Iterable[Receipt]) -> None:

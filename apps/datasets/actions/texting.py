@@ -44,9 +44,11 @@ def take_texts(receipt: Receipt) -> None:
 
 
 def _take(parent: Receipt, portion: list[Entry]) -> None:
+    read = [_read(parent, entry) for entry in portion]
     with transaction.atomic():
+        blobs.hold(blobs.sha256_of(each.clean.data) for each in read if each.clean)
         dataset = Dataset.objects.select_for_update().get(pk=parent.contribution.dataset_id)
-        fresh = _not_taken(parent, [_read(parent, entry) for entry in portion])
+        fresh = _not_taken(parent, read)
         kept = [each for each in fresh if each.clean]
         known = _known(dataset, kept)
         classes = Classes(dataset.pk)
