@@ -11,6 +11,8 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage, storages
 from django.db import connection
 
+from apps.datasets.blob_files import BlobFiles
+
 CHUNK = 2**20
 
 
@@ -29,27 +31,33 @@ def sha256_of(data: bytes) -> str:
 
 def put(data: bytes) -> str:
     """Store bytes; returns their sha256 (hex)."""
-    return _save(sha256_of(data), ContentFile(data))
+    return _save(sha256_of(data), ContentFile(data), len(data))
 
 
 def put_file(stream: IO[bytes]) -> str:
     """Store a seekable stream without holding it in memory; returns its sha256 (hex)."""
-    digest = hashlib.sha256()
+    digest, size = hashlib.sha256(), 0
     stream.seek(0)
     while chunk := stream.read(CHUNK):
         digest.update(chunk)
+        size += len(chunk)
     stream.seek(0)
-    return _save(digest.hexdigest(), File(stream))
+    return _save(digest.hexdigest(), File(stream), size)
 
 
-def _save(sha256: str, content: "File[bytes]") -> str:
+def _save(sha256: str, content: "File[bytes]", size: int) -> str:
+    """A blob of another size than its content was damaged, and is replaced."""
     name = name_of(sha256)
-    if not store().exists(name):
-        # Two writers at once may both save: the storage renames the second, which nobody refers to.
-        saved = store().save(name, content)
-        if saved != name:
-            store().delete(saved)
+    if _size(name) != size:
+        store().save(name, content)
     return sha256
+
+
+def _size(name: str) -> int | None:
+    try:
+        return store().size(name)
+    except FileNotFoundError:
+        return None
 
 
 def open_blob(sha256: str) -> IO[bytes]:
@@ -74,6 +82,13 @@ def exists(sha256: str) -> bool:
 
 def erase(sha256: str) -> None:
     store().delete(name_of(sha256))
+
+
+def sweep() -> None:
+    """Remove what killed writers left in a local store."""
+    files = store()
+    if isinstance(files, BlobFiles):
+        files.sweep()
 
 
 def hold(names: Iterable[str]) -> None:
