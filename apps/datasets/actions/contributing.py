@@ -15,6 +15,7 @@ from apps.datasets.actions.withdrawing import ERASE
 from apps.datasets.ingest.folders import clean_name
 from apps.datasets.models import Contribution, Dataset, LabelClass, Licence, Receipt, Role, Sample
 from apps.datasets.permissions import require
+from apps.datasets.portions import portions
 from apps.datasets.storage import require_room, require_room_for_one
 from apps.errors import RuleError, forbidden, invalid
 from apps.state.actions import move
@@ -203,19 +204,28 @@ def discard_contribution(contribution: Contribution, by: Any) -> None:
     """Take a whole batch back, as long as nobody has decided about any of it."""
     if contribution.member_id != by.pk:
         raise forbidden("not_yours", _("Only its contributor can discard a contribution."))
+    with transaction.atomic():
+        # Ingest writes under the same lock, and looks under it whether the batch is discarded.
+        Dataset.objects.select_for_update().get(pk=contribution.dataset_id)
+        _require_undecided(contribution)
+        move(contribution, Contribution.Status.DISCARDED, by=by)
+        contribution.manifest_rows.all().delete()
+        to = Sample.Status.WITHDRAWN
+        pending = contribution.samples.filter(status=Sample.Status.PENDING)
+        for keys in portions(pending):
+            these = pending.filter(pk__in=keys)
+            change_samples(these, to=to, by=by, why="contribution discarded", withdrawn_at=Now())
+        _require_undecided(contribution)  # nor has anybody since the first look
+        ring(ERASE)
+
+
+def _require_undecided(contribution: Contribution) -> None:
     decided = contribution.samples.filter(
         status__in=[Sample.Status.APPROVED, Sample.Status.REJECTED]
     )
     if decided.exists():
         text = _("Some of it has been reviewed already, so it stays.")
         raise RuleError("already_reviewed", text, reviewed=decided.count())
-    with transaction.atomic():
-        move(contribution, Contribution.Status.DISCARDED, by=by)
-        contribution.manifest_rows.all().delete()
-        waiting = contribution.samples.filter(status=Sample.Status.PENDING)
-        to = Sample.Status.WITHDRAWN
-        change_samples(waiting, to=to, by=by, why="contribution discarded", withdrawn_at=Now())
-        ring(ERASE)
 
 
 def require_receiving(contribution: Contribution, by: Any) -> None:
