@@ -1,5 +1,6 @@
 """A contribution's way in: opened, filled file by file, finished or discarded."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from apps.state.actions import move
 from apps.state.doorbell import ring
 
 MAX_ANNOUNCED = 1000
+SHA256 = re.compile("[0-9a-f]{64}")
 INGEST = "apps.datasets.tasks.ingest"
 
 
@@ -125,12 +127,19 @@ def receive_file(
     """Take one file (image or archive) in. Sending it again gives the same receipt, not a second.
 
     size: its bytes as announced, to refuse before reading; sha256: what it must hash to, if given.
+    A file over the limit is not read to its end: its receipt has what was announced.
     """
     require_receiving(contribution, by)
     require_room_for_one(by, size)
     arrived = staging.receive(chunks)
     try:
-        if sha256 and sha256 != arrived.sha256:
+        if arrived.too_large:
+            arrived.size = max(size, arrived.size)
+            arrived.sha256 = sha256 if SHA256.fullmatch(sha256) else arrived.sha256
+        elif arrived.size < size:
+            text = _("The connection was lost before the whole file was here. Send it again.")
+            raise invalid("cut_short", text, found=arrived.size)
+        elif sha256 and sha256 != arrived.sha256:
             text = _("The file was changed on its way here. Send it again.")
             raise invalid("hash_mismatch", text, found=arrived.sha256)
         return take_arrived(contribution, name, arrived)
@@ -172,13 +181,12 @@ def _try_again(receipt: Receipt, arrived: staging.Arrived) -> Receipt:
 
 
 def _stage_or_refuse(receipt: Receipt, arrived: staging.Arrived) -> None:
-    limit = staging.limit_for(arrived.archive)
-    if arrived.size <= limit:
+    if not arrived.too_large:
         arrived.keep_for(receipt)
         return
     receipt.outcome = Receipt.Outcome.REFUSED
     receipt.code = "file_too_large"
-    receipt.facts = {"limit": limit}
+    receipt.facts = {"limit": staging.limit_for(arrived.archive)}
     receipt.save(update_fields=["outcome", "code", "facts"])
 
 
