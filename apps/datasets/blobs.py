@@ -16,6 +16,10 @@ from apps.datasets.blob_files import BlobFiles
 CHUNK = 2**20
 
 
+class StoreFails(OSError):
+    """The store takes nothing now, whatever its reason: full, unreachable, misconfigured."""
+
+
 def store() -> Storage:
     return storages["blobs"]
 
@@ -48,8 +52,11 @@ def put_file(stream: IO[bytes]) -> str:
 def _save(sha256: str, content: "File[bytes]", size: int) -> str:
     """A blob of another size than its content was damaged, and is replaced."""
     name = name_of(sha256)
-    if _size(name) != size:
-        store().save(name, content)
+    try:
+        if _size(name) != size:
+            store().save(name, content)
+    except Exception as error:  # every storage has errors of its own
+        raise StoreFails(f"the blob store did not take {sha256}: {error}") from error
     return sha256
 
 

@@ -56,7 +56,8 @@ SENTENCES = {
     ),
     "damaged_entry": gettext_lazy("This entry of the archive is damaged. Pack it again."),
     "crashed_ingest": gettext_lazy(
-        "Reading this file broke our worker three times, so it was set aside. Tell the operator."
+        "Reading this file broke our worker three times, so it was left out. Tell the operator; "
+        "sent again, it is tried again."
     ),
     "lookalike": gettext_lazy(
         "It looks like image %(lookalike_of)s, so both stay in the same split."
