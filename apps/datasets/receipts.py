@@ -43,6 +43,10 @@ SENTENCES = {
         "The archive holds %(found)s files; the limit is %(limit)s. Split it."
     ),
     "archive_too_large": gettext_lazy("Unpacked, the archive would exceed %(size)s. Split it."),
+    "quota_full": gettext_lazy(
+        "Unpacked, the archive needs more than the %(size)s that its sender may still store. Withdraw "
+        "what is not needed, or ask an operator for more room; then send it again."
+    ),
     "unsafe_name": gettext_lazy(
         "The name points outside the archive, so it was left out. Pack it with plain folders."
     ),

@@ -14,6 +14,7 @@ from apps.datasets.ingest.archive import (
     CHUNK,
     Bounds,
     Member,
+    check_whole,
     is_litter,
     is_nested,
     is_unsafe,
@@ -101,10 +102,7 @@ def _check(stream: IO[bytes], bounds: Bounds) -> Member | None:
     for info, archive in _headers(stream, bounds):
         files += 1
         unpacked += info.size
-        if files > bounds.files:
-            raise Refused("archive_too_many_files", found=files, limit=bounds.files)
-        if unpacked > bounds.unpacked_bytes:
-            raise Refused("archive_too_large", found=unpacked, limit=bounds.unpacked_bytes)
+        check_whole(files, unpacked, bounds)
         if manifest is None and is_manifest(info.name):
             manifest = _member(info, archive, bounds)
     if not files:
