@@ -19,6 +19,7 @@ from apps.datasets.ingest.archive import (
     is_nested,
     is_unsafe,
 )
+from apps.datasets.ingest.folders import readable
 from apps.datasets.ingest.manifest import is_manifest
 from apps.datasets.ingest.refusal import Refused
 
@@ -86,8 +87,9 @@ def _headers(
         limit = min(bounds.unpacked_bytes, bounds.ratio * packed) + 2**20
         source = _Counted(gzip.GzipFile(fileobj=stream), limit, bounds.ratio)
     try:
-        with tarfile.open(fileobj=source, mode="r|", tarinfo=_Header) as archive:
+        with tarfile.open(fileobj=source, mode="r|", tarinfo=_Header, encoding="utf-8") as archive:
             for info in archive:
+                info.name = readable(info.name)
                 if not info.isdir() and not is_litter(info.name):
                     yield info, archive
                 archive.members = []  # type: ignore[attr-defined]  # or it keeps every header it has read
