@@ -43,6 +43,10 @@ SENTENCES = {
         "The archive holds %(found)s files; the limit is %(limit)s. Split it."
     ),
     "archive_too_large": gettext_lazy("Unpacked, the archive would exceed %(size)s. Split it."),
+    "quota_full": gettext_lazy(
+        "Unpacked, the archive needs more than the %(size)s that its sender may still store. Withdraw "
+        "what is not needed, or ask an operator for more room; then send it again."
+    ),
     "unsafe_name": gettext_lazy(
         "The name points outside the archive, so it was left out. Pack it with plain folders."
     ),
@@ -56,7 +60,8 @@ SENTENCES = {
     ),
     "damaged_entry": gettext_lazy("This entry of the archive is damaged. Pack it again."),
     "crashed_ingest": gettext_lazy(
-        "Reading this file broke our worker three times, so it was set aside. Tell the operator."
+        "Reading this file broke our worker three times, so it was left out. Tell the operator; "
+        "sent again, it is tried again."
     ),
     "lookalike": gettext_lazy(
         "It looks like image %(lookalike_of)s, so both stay in the same split."

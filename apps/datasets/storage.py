@@ -90,11 +90,16 @@ def _key(member: Any) -> str:
 
 def require_disk(size: int = 0) -> None:
     """Refuse what would leave too little of the disk that receives it."""
-    folder = Path(settings.STAGING_DIR)
-    folder.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(folder).free - size < settings.MIN_FREE_BYTES:
+    if not disk_takes(size):
         raise RuleError(
             "disk_full",
             _("This site's disk is nearly full, so it takes no files now. Tell the operator."),
             status=507,
         )
+
+
+def disk_takes(size: int = 0) -> bool:
+    """Whether enough of the disk that receives files stays free after so many bytes."""
+    folder = Path(settings.STAGING_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    return bool(shutil.disk_usage(folder).free - size >= settings.MIN_FREE_BYTES)

@@ -228,7 +228,7 @@ def _blob_storage(url: str) -> dict[str, object]:
     """Local files, or `s3://bucket?endpoint=…&region=…` (credentials by the usual AWS variables)."""
     if not url:
         options: dict[str, object] = {"location": BLOB_DIR}
-        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": options}
+        return {"BACKEND": "apps.datasets.blob_files.BlobFiles", "OPTIONS": options}
     parts = urlsplit(url)
     query = parse_qs(parts.query)
     options = {"bucket_name": parts.netloc, "file_overwrite": True, "querystring_auth": True}

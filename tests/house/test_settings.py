@@ -43,7 +43,7 @@ def test_unset_means_the_embedded_default(tmp_path: Path) -> None:
     assert result.stdout.split() == [
         "django.db.backends.sqlite3",
         "filesystem://localhost",
-        "django.core.files.storage.FileSystemStorage",
+        "apps.datasets.blob_files.BlobFiles",
     ], result.stderr
 
 

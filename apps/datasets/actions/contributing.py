@@ -1,5 +1,6 @@
 """A contribution's way in: opened, filled file by file, finished or discarded."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -15,12 +16,14 @@ from apps.datasets.actions.withdrawing import ERASE
 from apps.datasets.ingest.folders import clean_name
 from apps.datasets.models import Contribution, Dataset, LabelClass, Licence, Receipt, Role, Sample
 from apps.datasets.permissions import require
+from apps.datasets.portions import portions
 from apps.datasets.storage import require_room, require_room_for_one
 from apps.errors import RuleError, forbidden, invalid
 from apps.state.actions import move
 from apps.state.doorbell import ring
 
 MAX_ANNOUNCED = 1000
+SHA256 = re.compile("[0-9a-f]{64}")
 INGEST = "apps.datasets.tasks.ingest"
 
 
@@ -124,12 +127,19 @@ def receive_file(
     """Take one file (image or archive) in. Sending it again gives the same receipt, not a second.
 
     size: its bytes as announced, to refuse before reading; sha256: what it must hash to, if given.
+    A file over the limit is not read to its end: its receipt has what was announced.
     """
     require_receiving(contribution, by)
     require_room_for_one(by, size)
     arrived = staging.receive(chunks)
     try:
-        if sha256 and sha256 != arrived.sha256:
+        if arrived.too_large:
+            arrived.size = max(size, arrived.size)
+            arrived.sha256 = sha256 if SHA256.fullmatch(sha256) else arrived.sha256
+        elif arrived.size < size:
+            text = _("The connection was lost before the whole file was here. Send it again.")
+            raise invalid("cut_short", text, found=arrived.size)
+        elif sha256 and sha256 != arrived.sha256:
             text = _("The file was changed on its way here. Send it again.")
             raise invalid("hash_mismatch", text, found=arrived.sha256)
         return take_arrived(contribution, name, arrived)
@@ -171,13 +181,12 @@ def _try_again(receipt: Receipt, arrived: staging.Arrived) -> Receipt:
 
 
 def _stage_or_refuse(receipt: Receipt, arrived: staging.Arrived) -> None:
-    limit = staging.limit_for(arrived.archive)
-    if arrived.size <= limit:
+    if not arrived.too_large:
         arrived.keep_for(receipt)
         return
     receipt.outcome = Receipt.Outcome.REFUSED
     receipt.code = "file_too_large"
-    receipt.facts = {"limit": limit}
+    receipt.facts = {"limit": staging.limit_for(arrived.archive)}
     receipt.save(update_fields=["outcome", "code", "facts"])
 
 
@@ -203,19 +212,28 @@ def discard_contribution(contribution: Contribution, by: Any) -> None:
     """Take a whole batch back, as long as nobody has decided about any of it."""
     if contribution.member_id != by.pk:
         raise forbidden("not_yours", _("Only its contributor can discard a contribution."))
+    with transaction.atomic():
+        # Ingest writes under the same lock, and looks under it whether the batch is discarded.
+        Dataset.objects.select_for_update().get(pk=contribution.dataset_id)
+        _require_undecided(contribution)
+        move(contribution, Contribution.Status.DISCARDED, by=by)
+        contribution.manifest_rows.all().delete()
+        to = Sample.Status.WITHDRAWN
+        pending = contribution.samples.filter(status=Sample.Status.PENDING)
+        for keys in portions(pending):
+            these = pending.filter(pk__in=keys)
+            change_samples(these, to=to, by=by, why="contribution discarded", withdrawn_at=Now())
+        _require_undecided(contribution)  # nor has anybody since the first look
+        ring(ERASE)
+
+
+def _require_undecided(contribution: Contribution) -> None:
     decided = contribution.samples.filter(
         status__in=[Sample.Status.APPROVED, Sample.Status.REJECTED]
     )
     if decided.exists():
         text = _("Some of it has been reviewed already, so it stays.")
         raise RuleError("already_reviewed", text, reviewed=decided.count())
-    with transaction.atomic():
-        move(contribution, Contribution.Status.DISCARDED, by=by)
-        contribution.manifest_rows.all().delete()
-        waiting = contribution.samples.filter(status=Sample.Status.PENDING)
-        to = Sample.Status.WITHDRAWN
-        change_samples(waiting, to=to, by=by, why="contribution discarded", withdrawn_at=Now())
-        ring(ERASE)
 
 
 def require_receiving(contribution: Contribution, by: Any) -> None:

@@ -1,14 +1,17 @@
 """Ingest: claims waiting receipts, reads each file once, and writes down what became of it.
 
 Claims are leases by the database's clock, so a killed worker's files are taken up by the next one;
-a file that breaks its worker three times is set aside.
+a file that breaks its worker three times is given up. An outage (of the disk, the blob store or the
+database) is no fault of a file: it costs no try, and ends the work until the clock rings again.
 """
 
+import logging
 import math
 import time
 import uuid
 from datetime import timedelta
 
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
@@ -24,18 +27,29 @@ from apps.state.actions import move
 
 CLAIM_SIZE = 32
 MAX_TRIES = 3
+# What met an outage waits for so long, while others are tried: it may be this file's place on the disk.
+REST_SECONDS = 60
+OUTAGES = (OSError, OperationalError, InterfaceError)
 Outcome = Receipt.Outcome
+log = logging.getLogger(__name__)
 
 
 def drain_ingest(seconds: float = math.inf) -> bool:
     """Process waiting receipts, for about `seconds`, then settle finished contributions.
 
-    True when nothing waited any more.
+    True when nothing waited any more, or an outage made it useless to go on at once.
     """
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
         batch = claim_receipts()
-        process_receipts(batch)
+        try:
+            process_receipts(batch)
+        except OUTAGES:
+            log.exception("ingest stops until the clock rings again")
+            if not connection.is_usable():
+                connection.close()  # the next query opens another
+            _give_back(batch)
+            return True
         if not batch:
             settle_contributions()
             return True
@@ -69,7 +83,10 @@ def claim_receipts() -> list[Receipt]:
 
 
 def process_receipts(batch: list[Receipt]) -> None:
-    """Give claimed receipts their outcome. A bad file never reaches past its own receipt."""
+    """Give claimed receipts their outcome. A bad file never reaches past its own receipt.
+
+    Raises one of OUTAGES where they stay claimed and waiting.
+    """
     taken: list[Taken] = []
     for receipt in batch:
         try:
@@ -84,6 +101,9 @@ def process_receipts(batch: list[Receipt]) -> None:
             receipt.refuse(refusal.code, refusal.facts)
         except FileNotFoundError:
             receipt.refuse("lost_upload", {})
+        except OUTAGES:
+            _give_back([receipt], REST_SECONDS)
+            raise
     take_images(taken)
     # Whose claim ran out is still waiting: another worker needs the file.
     waiting = Receipt.objects.waiting().filter(pk__in=[receipt.pk for receipt in batch])
@@ -91,6 +111,14 @@ def process_receipts(batch: list[Receipt]) -> None:
     for receipt in batch:
         if receipt.pk not in kept:
             staging.path_of(receipt).unlink(missing_ok=True)
+
+
+def _give_back(batch: list[Receipt], rest: int = 0) -> None:
+    """What is still claimed by this worker waits again, as if it had not been tried."""
+    keys = [receipt.pk for receipt in batch]
+    claimed = Receipt.objects.waiting().filter(pk__in=keys, claimed_by=batch[0].claimed_by)
+    until = Now() + timedelta(seconds=rest) if rest else None
+    claimed.update(claimed_by="", claimed_until=until, tries=F("tries") - 1)
 
 
 def _check(receipt: Receipt) -> None:

@@ -2,6 +2,7 @@
 
 from django.db.models import QuerySet
 
+from apps.datasets import blobs, staging
 from apps.datasets.actions.contributing import INGEST
 from apps.datasets.actions.erasing import to_erase
 from apps.datasets.actions.exports import EXPORT, stale_exports
@@ -16,6 +17,8 @@ from apps.state.doorbell import ring
 
 def ring_for_waiting() -> None:
     sweep_uploads()
+    blobs.sweep()
+    staging.sweep()
     if Receipt.objects.waiting().exists() or _unsettled().exists():
         ring(INGEST)
     if to_erase().exists():

@@ -17,7 +17,7 @@ from apps.datasets.ingest.folders import Claims, folder_claims
 from apps.datasets.ingest.image import CleanImage, clean_image
 from apps.datasets.ingest.manifest import Row
 from apps.datasets.lookalikes import index_looks
-from apps.datasets.models import Annotation, Dataset, Receipt, Sample, Scale
+from apps.datasets.models import Annotation, Contribution, Dataset, Receipt, Sample, Scale
 from apps.datasets.portions import update_rows
 from apps.datasets.tallies import count_new
 
@@ -53,6 +53,7 @@ def take_images(taken: list[Taken]) -> None:
     for _attempt in range(ATTEMPTS):
         try:
             with transaction.atomic():
+                blobs.hold({name for each in taken for name in (each.blob, each.thumbnail)})
                 for dataset_id in sorted({each.receipt.contribution.dataset_id for each in taken}):
                     _write(
                         dataset_id,
@@ -72,7 +73,7 @@ def take_images(taken: list[Taken]) -> None:
 def _write(dataset_id: int, taken: list[Taken]) -> None:
     # One writer at a time per dataset: look-alikes that arrive together must see each other.
     Dataset.objects.select_for_update().get(pk=dataset_id)
-    ours = _still_claimed(taken)
+    ours = _of_live_batches(_still_claimed(taken))
     twins = _Twins(dataset_id, ours)
     classes = Classes(dataset_id)
     rows = Rows(each.receipt for each in ours)
@@ -81,6 +82,7 @@ def _write(dataset_id: int, taken: list[Taken]) -> None:
         twin = twins.of(each)
         sample = twin or _sample(each, rows.of(each.receipt), classes)
         if twin is None:
+            _keep_stored(each)
             twins.add(each, sample)
             fresh.append((each, sample))
         _fill(each, sample, duplicate=twin is not None)
@@ -104,6 +106,12 @@ def _write(dataset_id: int, taken: list[Taken]) -> None:
     count_new(dataset_id, created)
 
 
+def _keep_stored(each: Taken) -> None:
+    """The eraser may have removed the same bytes, of a withdrawn sample, since they were stored."""
+    if not (blobs.exists(each.blob) and blobs.exists(each.thumbnail)):
+        read_image(each.receipt)
+
+
 def _settle(receipts: Iterable[Receipt]) -> None:
     update_rows(
         Receipt,
@@ -122,6 +130,17 @@ def _still_claimed(taken: list[Taken]) -> list[Taken]:
     rows = Receipt.objects.waiting().filter(pk__in=claims).select_for_update()
     ours = {pk for pk, claim in rows.values_list("pk", "claimed_by") if claims[pk] == claim}
     return [each for each in taken if each.receipt.pk in ours]
+
+
+def _of_live_batches(taken: list[Taken]) -> list[Taken]:
+    """Without those whose contribution was discarded since they were claimed: they are refused."""
+    keys = {each.receipt.contribution_id for each in taken}
+    discarded = Contribution.objects.filter(pk__in=keys, status=Contribution.Status.DISCARDED)
+    gone = set(discarded.values_list("pk", flat=True))
+    for each in taken:
+        if each.receipt.contribution_id in gone:
+            each.receipt.refuse("discarded", {})
+    return [each for each in taken if each.receipt.contribution_id not in gone]
 
 
 class _Twins:

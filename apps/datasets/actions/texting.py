@@ -13,7 +13,7 @@ from apps.datasets.actions.classing import Classes
 from apps.datasets.ingest.folders import folder_claims
 from apps.datasets.ingest.refusal import Refused
 from apps.datasets.ingest.text import CleanText, Entry, clean_text, read_entries
-from apps.datasets.models import Annotation, Dataset, Licence, Receipt, Sample
+from apps.datasets.models import Annotation, Contribution, Dataset, Licence, Receipt, Sample
 from apps.datasets.tallies import count_new
 
 PORTION = 500
@@ -44,9 +44,12 @@ def take_texts(receipt: Receipt) -> None:
 
 
 def _take(parent: Receipt, portion: list[Entry]) -> None:
+    read = [_read(parent, entry) for entry in portion]
     with transaction.atomic():
+        blobs.hold(blobs.sha256_of(each.clean.data) for each in read if each.clean)
         dataset = Dataset.objects.select_for_update().get(pk=parent.contribution.dataset_id)
-        fresh = _not_taken(parent, [_read(parent, entry) for entry in portion])
+        _require_live_batch(parent)
+        fresh = _not_taken(parent, read)
         kept = [each for each in fresh if each.clean]
         known = _known(dataset, kept)
         classes = Classes(dataset.pk)
@@ -65,6 +68,13 @@ def _take(parent: Receipt, portion: list[Entry]) -> None:
                 each.receipt.outcome, each.receipt.code = Outcome.DUPLICATE, "duplicate"
             each.receipt.sample = twin
         _write(dataset, samples, fresh)
+
+
+def _require_live_batch(parent: Receipt) -> None:
+    """Refuse what was discarded since the file was claimed. To be asked under the dataset's lock."""
+    discarded = Contribution.Status.DISCARDED
+    if Contribution.objects.filter(pk=parent.contribution_id, status=discarded).exists():
+        raise Refused("discarded")
 
 
 def _read(parent: Receipt, entry: Entry) -> Read:

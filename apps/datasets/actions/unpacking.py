@@ -1,9 +1,11 @@
 """An archive becomes one receipt per entry."""
 
+import errno
 import hashlib
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Sum
 
 from apps.datasets import staging
 from apps.datasets.actions.manifesting import take_manifest
@@ -14,6 +16,7 @@ from apps.datasets.ingest.refusal import Refused
 from apps.datasets.ingest.tarball import tar_members
 from apps.datasets.manifest_problems import told
 from apps.datasets.models import Receipt
+from apps.datasets.storage import disk_takes, room_of
 
 RENEW_EVERY = 50  # entries
 
@@ -21,9 +24,9 @@ RENEW_EVERY = 50  # entries
 def unpack(receipt: Receipt) -> None:
     """A receipt of its own for each entry. Repeating it (after a crash) adds nothing twice.
 
-    Raises Refused when the archive as a whole cannot be read.
+    Raises Refused when the archive as a whole cannot be read or stored, OSError when the disk is full.
     """
-    bounds = _bounds()
+    bounds = _bounds(receipt)
     images = not receipt.contribution.dataset.holds_texts
     found, manifest = 0, ""
     with staging.path_of(receipt).open("rb") as stream:
@@ -31,6 +34,8 @@ def unpack(receipt: Receipt) -> None:
         stream.seek(0)
         for member in (zip_members if zipped else tar_members)(stream, bounds):
             found += 1
+            if not disk_takes(member.size):
+                raise OSError(errno.ENOSPC, "the disk is too full to unpack an archive")
             if not images or member.refusal or not is_manifest(member.name):
                 _add_member(receipt, member)
             elif manifest:
@@ -43,13 +48,20 @@ def unpack(receipt: Receipt) -> None:
     receipt.settle(Receipt.Outcome.UNPACKED, facts={"files": found})
 
 
-def _bounds() -> Bounds:
+def _bounds(receipt: Receipt) -> Bounds:
     return Bounds(
         files=settings.MAX_ARCHIVE_FILES,
         unpacked_bytes=settings.MAX_ARCHIVE_UNPACKED_BYTES,
+        room=_room_for(receipt),
         file_bytes=settings.MAX_IMAGE_BYTES,
         ratio=settings.MAX_ARCHIVE_RATIO,
     )
+
+
+def _room_for(receipt: Receipt) -> int:
+    """Bytes its entries may have: what is left, and what it and those taken before a crash have."""
+    unpacked = receipt.members.aggregate(total=Sum("size"))["total"] or 0
+    return room_of(receipt.contribution.member).left + receipt.size + unpacked
 
 
 def _add_member(receipt: Receipt, member: Member) -> None:

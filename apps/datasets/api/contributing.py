@@ -99,6 +99,12 @@ class RawParser(BaseParser):
         return stream
 
 
+def content_length(request: Request) -> int:
+    """Bytes of the body as its sender announced them; 0 where that is no number."""
+    length = request.META.get("CONTENT_LENGTH") or ""
+    return int(length) if length.isascii() and length.isdigit() and len(length) <= 15 else 0
+
+
 class RawFile(APIView):
     """Send one file as the body itself; its name and hash are in the address."""
 
@@ -119,14 +125,13 @@ class RawFile(APIView):
         if not name or len(name) > MAX_SENT_NAME:
             text = _("A file needs a name of at most %(limit)s characters.")
             raise invalid("file_name", text % {"limit": MAX_SENT_NAME}, field="name")
-        length = request.META.get("CONTENT_LENGTH") or "0"
         stream = request._request  # the body unread: its own iterator reads line by line
         receipt = actions.receive_file(
             contribution,
             request.user,
             name=name,
             chunks=iter(lambda: stream.read(CHUNK), b""),
-            size=int(length) if length.isdigit() else 0,
+            size=content_length(request),
             sha256=request.query_params.get("sha256", ""),
         )
         return Response(ReceiptSerializer(receipt).data, status.HTTP_201_CREATED)

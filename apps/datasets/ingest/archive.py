@@ -20,6 +20,7 @@ LITTER = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 class Bounds:
     files: int
     unpacked_bytes: int
+    room: int  # bytes that its sender may still store
     file_bytes: int
     ratio: int
 
@@ -81,12 +82,18 @@ def open_archive(stream: IO[bytes], bounds: Bounds) -> zipfile.ZipFile:
     except (zipfile.BadZipFile, *READ_ERRORS):
         raise Refused("bad_archive") from None
     entries = list(entries_of(archive))
-    if len(entries) > bounds.files:
-        raise Refused("archive_too_many_files", found=len(entries), limit=bounds.files)
-    unpacked = sum(entry.file_size for entry in entries)
+    check_whole(len(entries), sum(entry.file_size for entry in entries), bounds)
+    return archive
+
+
+def check_whole(files: int, unpacked: int, bounds: Bounds) -> None:
+    """Raises Refused for an archive of so many files and unpacked bytes, or more."""
+    if files > bounds.files:
+        raise Refused("archive_too_many_files", found=files, limit=bounds.files)
     if unpacked > bounds.unpacked_bytes:
         raise Refused("archive_too_large", found=unpacked, limit=bounds.unpacked_bytes)
-    return archive
+    if unpacked > bounds.room:
+        raise Refused("quota_full", found=unpacked, limit=bounds.room)
 
 
 def entries_of(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:

@@ -18,6 +18,8 @@ MAX_NAME = 1000
 MAX_CLASS = 80
 # Control characters and the marks that turn text around (a name must look like what it is).
 UNSEEN = re.compile("[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Halves of surrogate pairs that stand for no byte.
+NO_CHARACTER = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 class Claims(NamedTuple):
@@ -29,8 +31,24 @@ class Claims(NamedTuple):
 
 def clean_name(name: str) -> str:
     """A shown file name: one kind of slash, no unseen characters, at most MAX_NAME characters."""
-    name = UNSEEN.sub("", unicodedata.normalize("NFC", name)).replace("\\", "/").strip("/ ")
+    name = (
+        UNSEEN.sub("", unicodedata.normalize("NFC", readable(name))).replace("\\", "/").strip("/ ")
+    )
     return name[-MAX_NAME:] or "unnamed"
+
+
+def readable(name: str) -> str:
+    """A name whose bytes were no UTF-8 (Python keeps each as half of a surrogate pair), readable.
+
+    Old Chinese archives have names in GBK, which GB 18030 reads; of others the unknown is replaced.
+    """
+    raw = NO_CHARACTER.sub("\ufffd", name).encode(errors="surrogateescape")
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode(errors="replace")
 
 
 def class_key(name: str) -> str:

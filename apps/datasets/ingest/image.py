@@ -77,7 +77,10 @@ def clean_image(data: bytes, *, max_pixels: int) -> CleanImage:
     with warnings.catch_warnings():
         # Pillow warns of what it reads around; what matters here is refused or encoded anew.
         warnings.simplefilter("ignore")
-        return _clean(data, kind, max_pixels)
+        try:
+            return _clean(data, kind, max_pixels)
+        except OSError:  # Pillow's word for damage: no disk is touched here
+            raise Refused("unreadable") from None
 
 
 def _clean(data: bytes, kind: str, max_pixels: int) -> CleanImage:

@@ -14,10 +14,12 @@ from apps.datasets.ingest.archive import (
     CHUNK,
     Bounds,
     Member,
+    check_whole,
     is_litter,
     is_nested,
     is_unsafe,
 )
+from apps.datasets.ingest.folders import readable
 from apps.datasets.ingest.manifest import is_manifest
 from apps.datasets.ingest.refusal import Refused
 
@@ -85,8 +87,9 @@ def _headers(
         limit = min(bounds.unpacked_bytes, bounds.ratio * packed) + 2**20
         source = _Counted(gzip.GzipFile(fileobj=stream), limit, bounds.ratio)
     try:
-        with tarfile.open(fileobj=source, mode="r|", tarinfo=_Header) as archive:
+        with tarfile.open(fileobj=source, mode="r|", tarinfo=_Header, encoding="utf-8") as archive:
             for info in archive:
+                info.name = readable(info.name)
                 if not info.isdir() and not is_litter(info.name):
                     yield info, archive
                 archive.members = []  # type: ignore[attr-defined]  # or it keeps every header it has read
@@ -101,10 +104,7 @@ def _check(stream: IO[bytes], bounds: Bounds) -> Member | None:
     for info, archive in _headers(stream, bounds):
         files += 1
         unpacked += info.size
-        if files > bounds.files:
-            raise Refused("archive_too_many_files", found=files, limit=bounds.files)
-        if unpacked > bounds.unpacked_bytes:
-            raise Refused("archive_too_large", found=unpacked, limit=bounds.unpacked_bytes)
+        check_whole(files, unpacked, bounds)
         if manifest is None and is_manifest(info.name):
             manifest = _member(info, archive, bounds)
     if not files:

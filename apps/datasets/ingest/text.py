@@ -22,6 +22,8 @@ SOURCE = ("source",)
 LICENCE = ("licence", "license")
 DELIMITERS = ",;\t"
 EXCERPT = 200
+# Python's splitlines() would split at eight more, which stand inside of texts and of JSON.
+LINE_END = re.compile(r"\r\n|\r|\n")
 KEPT = re.compile(r"[^\S\n]+")
 
 
@@ -82,7 +84,7 @@ def _with_split(entry: Entry, split: str) -> Entry:
 
 
 def _entries(text: str) -> Iterator[Entry]:
-    first = text.lstrip().split("\n", 1)[0].strip()
+    first = LINE_END.split(text.lstrip(), 1)[0].strip()
     if first.startswith("{"):
         return _json_lines(text)
     delimiter = _delimiter(first)
@@ -99,7 +101,7 @@ def _delimiter(heading: str) -> str:
 
 
 def _lines(text: str) -> Iterator[Entry]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(LINE_END.split(text), 1):
         if line.strip():
             yield Entry(number, line)
 
@@ -115,7 +117,7 @@ def _table(text: str, delimiter: str) -> Iterator[Entry]:
 
 
 def _json_lines(text: str) -> Iterator[Entry]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(LINE_END.split(text), 1):
         if not line.strip():
             continue
         try:

@@ -97,6 +97,20 @@ def test_a_file_that_cannot_be_read_adds_nothing(contribute: Any, data: bytes, c
     assert not Sample.objects.exists()
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_line_ends_where_editors_end_it(contribute: Any, end: str) -> None:
+    """Other separators of Unicode stand inside of texts, and JSON allows them there."""
+    texts = ["one\u2028two", "three\u2029four", "five\x85six"]
+    rows = [json.dumps({"text": text, "label": "news"}, ensure_ascii=False) for text in texts]
+    batch = contribute({"a.jsonl": end.join(rows).encode()})
+    assert outcomes(batch)["a.jsonl"] == "unpacked"
+    assert batch.samples.count() == 3
+    plain = contribute({"b.txt": end.join(["seven\x0beight", "nine\x0cten\u2028eleven"]).encode()})
+    assert plain.samples.count() == 2
+    table = contribute({"c.csv": end.join(["text,label", "twelve\u2028more,news"]).encode()})
+    assert table.samples.count() == 1
+
+
 def test_limits_on_both_sides(contribute: Any, settings: Any) -> None:
     settings.MAX_TEXT_CHARS = 5
     settings.MAX_TEXT_ROWS = 2

@@ -53,6 +53,39 @@ def test_long_and_turned_names(contribute: Any) -> None:
     assert "cat/gnp.exe.png" in names
 
 
+def test_names_that_are_not_utf8(contribute: Any) -> None:
+    """As old Chinese systems pack them, and as nobody can read: no other entry suffers."""
+    old = {"encoding": "gbk", "format": tarfile.GNU_FORMAT}
+    chinese = packed(("猫/狗.png", make_image(1)), ("cat/plain.png", make_image(2)), **old)
+    batch = contribute({"a.tar": chinese})
+    assert outcomes(batch) == {
+        "a.tar": "unpacked",
+        "猫/狗.png": "accepted",
+        "cat/plain.png": "accepted",
+    }
+    assert batch.samples.get(receipts__name="猫/狗.png").claimed_class == "猫"
+
+    odd = packed(
+        ("cat/XX.png", make_image(3)), ("cat/good.png", make_image(4)), ("cat/XX.zip", b"x")
+    )
+    for name in (b"cat/XX.png", b"cat/XX.zip"):
+        odd = with_name(odd, name, name.replace(b"XX", b"\xff\xff"))
+    assert outcomes(contribute({"b.tar": odd})) == {
+        "b.tar": "unpacked",
+        "cat/\ufffd\ufffd.png": "accepted",
+        "cat/good.png": "accepted",
+        "cat/\ufffd\ufffd.zip": "nested_archive",
+    }
+
+
+def with_name(data: bytes, name: bytes, other: bytes) -> bytes:
+    """The tar with an entry's name replaced by another of the same length."""
+    at = data.index(name.ljust(100, b"\0"))
+    header = data[at : at + 148].replace(name, other) + b" " * 8 + data[at + 156 : at + 512]
+    total = b"%06o\0 " % sum(header)
+    return data[:at] + header[:148] + total + header[156:] + data[at + 512 :]
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [
