@@ -1,6 +1,7 @@
 """Small rules for every request and response."""
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote
 
 from allauth.usersessions.models import UserSession
@@ -31,21 +32,27 @@ class PrivateResponses:
 class NoNulls:
     """No text column takes a NUL character, and no person types one: refused before a view reads it.
 
-    Looks at address, query and plain forms; JSON fields and file names look for themselves.
+    Looks at address, query and forms of either kind, which the check for CSRF has read by now. The
+    API's views are exempt from that check and read their bodies themselves, which may be files: JSON
+    fields and file names look for themselves.
     """
-
-    FORM = "application/x-www-form-urlencoded"
 
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+    ) -> HttpResponse | None:
         if "\0" in request.path or "\0" in unquote(request.META.get("QUERY_STRING", "")):
             raise BadRequest("a NUL character in the address")
-        form = request.POST if request.content_type == self.FORM else QueryDict()
+        is_form = request.method == "POST" and not getattr(view, "csrf_exempt", False)
+        form = request.POST if is_form else QueryDict()
         if any("\0" in value for _name, values in form.lists() for value in values):
             raise BadRequest("a NUL character in the form")
-        return self.get_response(request)
+        return None
 
 
 class RuleErrorPages:
