@@ -23,6 +23,8 @@ from apps.datasets.models import (
 from apps.datasets.permissions import ORDER, may
 from apps.datasets.reads import open_claims, roles_of
 
+AT_ONCE = 20
+
 
 @dataclass(frozen=True)
 class Waiting:
@@ -35,27 +37,35 @@ class Waiting:
 
 
 def waiting_for(user: Any) -> list[Waiting]:
-    """What this member could do next, the most pressing kind first."""
+    """What this member could do next, the most pressing kind first; of each at most AT_ONCE, and the
+    others as soon as these are done."""
     roles = roles_of(user)
     datasets = Dataset.objects.in_bulk(roles)
 
     def with_role(needed: Role) -> list[int]:
         return [pk for pk, role in roles.items() if ORDER.index(role) <= ORDER.index(needed)]
 
-    unfinished = Contribution.objects.filter(member=user, status=Contribution.Status.RECEIVING)
+    receiving = Contribution.Status.RECEIVING
+    unfinished = Contribution.objects.filter(member=user, status=receiving, dataset__in=roles)
     drafts = Version.objects.filter(
         dataset__in=with_role(Role.MAINTAINER), status=Version.Status.DRAFT
     )
     decidable = review_counts(with_role(Role.REVIEWER), user, with_role(Role.MAINTAINER))
-    found = [Waiting("unfinished", datasets[each.dataset_id], thing=each) for each in unfinished
-             if each.dataset_id in datasets]  # fmt: skip
-    found += [Waiting("draft", datasets[each.dataset_id], thing=each) for each in drafts]
     wanting = wanting_successor(Version.objects.filter(dataset__in=with_role(Role.MAINTAINER)))
-    found += [Waiting("successor", datasets[each.dataset_id], thing=each) for each in wanting]
-    proposals = undecided(with_role(Role.MAINTAINER), user)
-    found += [Waiting("change", datasets[each.dataset_id], thing=each) for each in proposals]
+    things: dict[str, QuerySet[Any]] = {
+        "unfinished": unfinished,
+        "draft": drafts,
+        "successor": wanting,
+        "change": undecided(with_role(Role.MAINTAINER), user),
+    }
+    found = [
+        Waiting(kind, datasets[each.dataset_id], thing=each)
+        for kind, waiting in things.items()
+        for each in waiting[:AT_ONCE]
+    ]
     found += _claims_waiting(with_role(Role.MAINTAINER), datasets)
-    found += [Waiting("review", datasets[pk], count=n) for pk, n in sorted(decidable.items())]
+    most = sorted(decidable.items())[:AT_ONCE]
+    found += [Waiting("review", datasets[pk], count=n) for pk, n in most]
     found += _labels_wanted(with_role(Role.CONTRIBUTOR), with_role(Role.REVIEWER), datasets)
     return found
 
@@ -86,7 +96,7 @@ def _claims_waiting(keys: list[int], datasets: dict[int, Dataset]) -> list[Waiti
     found = unclassed.filter(number__gt=0).order_by("dataset").values_list("dataset").distinct()
     counted = [
         (pk, open_claims(Sample.objects.filter(dataset=pk, status=Sample.Status.PENDING)).count())
-        for (pk,) in found
+        for (pk,) in found[:AT_ONCE]
     ]
     return [Waiting("claims", datasets[pk], count=number) for pk, number in counted if number]
 
@@ -100,7 +110,7 @@ def _labels_wanted(
     unlabelled = Q(dataset__in=labels_only, label=0, dataset__policy=Policy.SINGLE)
     votes = Q(dataset__in=reviewed, dataset__policy=Policy.CONSENSUS)
     found = rows.filter(unlabelled | votes).order_by("dataset").values_list("dataset", flat=True)
-    return [Waiting("label", datasets[pk]) for pk in found.distinct()]
+    return [Waiting("label", datasets[pk]) for pk in found.distinct()[:AT_ONCE]]
 
 
 def review_counts(

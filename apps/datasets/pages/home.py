@@ -1,10 +1,12 @@
 """The start page, and the list of datasets."""
 
+from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from apps.datasets.models import Dataset
@@ -21,9 +23,9 @@ def home(request: HttpRequest) -> HttpResponse:
     user = request.user
     visible = Dataset.objects.visible_to(user)
     if user.is_authenticated:
-        context = {
+        mine = visible.filter(memberships__member=user)
+        context = by_title(mine, user, f"{reverse('datasets')}?mine=yes") | {
             "waiting": waiting_for(user),
-            "mine": listed(visible.filter(memberships__member=user)[:SHOWN], user),
             "others": listed(visible.exclude(memberships__member=user)[:SHOWN_AT_HOME], user),
         }
     else:
@@ -33,21 +35,31 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def datasets(request: HttpRequest) -> HttpResponse:
-    """All that this reader may see, by title."""
-    found = Dataset.objects.visible_to(request.user)
+    """All that this reader may see, by title; with `mine` those that they are in."""
+    user = request.user
+    visible = found = Dataset.objects.visible_to(user)
+    mine = user.is_authenticated and request.GET.get("mine") == "yes"
+    if mine:
+        found = found.filter(memberships__member=user.pk)
     words = request.GET.get("q", "").strip()
     if words:
-        found = found.filter(title__icontains=words) | found.filter(summary__icontains=words)
-    if after := request.GET.get("after", ""):
-        last = get_object_or_404(Dataset.objects.visible_to(request.user), slug=after)
+        found = found.filter(Q(title__icontains=words) | Q(summary__icontains=words))
+    after = request.GET.get("after", "")
+    if after:
+        last = get_object_or_404(visible, slug=after)
         found = found.filter(Q(title__gt=last.title) | Q(title=last.title, pk__gt=last.pk))
+    kept = {"mine": "yes" if mine else "", "q": words}
+    query = f"?{urlencode({name: value for name, value in kept.items() if value})}"
+    context = by_title(found, user, query)
+    context |= {"words": words, "mine": mine, "first_url": query if after else ""}
+    return render(request, "datasets/datasets.html", context)
+
+
+def by_title(found: QuerySet[Dataset], user: Any, query: str) -> dict[str, Any]:
+    """One page of datasets, and the address that leads on."""
     rows = list(found.order_by("title", "pk")[: SHOWN + 1])
     more, rows = len(rows) > SHOWN, rows[:SHOWN]
-    query = urlencode({"q": words} if words else {})
-    context = {
-        "datasets": listed(rows, request.user),
-        "words": words,
-        "first_url": f"?{query}" if after else "",
-        "next_url": f"?{query}&after={rows[-1].slug}" if more else "",
+    return {
+        "datasets": listed(rows, user),
+        "next_url": f"{query}&after={rows[-1].slug}" if more else "",
     }
-    return render(request, "datasets/datasets.html", context)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 
+from apps.datasets import actions
 from apps.datasets.models import Dataset, Membership, Role, Version
 
 VERSIONS = "/datasets/pets/versions/"
@@ -55,6 +56,40 @@ def test_datasets_run_by_title_and_keep_the_search(
     pages = list(walk(browser_of(cast.ben), "/datasets/?q=wild"))
     slugs = [row.dataset.slug for page in pages for row in page.context["datasets"]]
     assert slugs == ["d3", "d4", "d1", "d0", "d2"]
+
+
+def test_ones_own_datasets_go_on_from_the_start_page(
+    dataset: Any, cast: Any, browser_of: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("apps.datasets.pages.home.SHOWN", 2)
+    for number in range(5):
+        made = Dataset.objects.create(
+            title=f"Owls {number}", slug=f"d{number}", created_by=cast.ada, visibility="members"
+        )
+        if number != 3:
+            Membership.objects.create(dataset=made, member=cast.ben, role=Role.CONTRIBUTOR)
+    ben = browser_of(cast.ben)
+    home = ben.get("/")
+    pages = [home, *walk(ben, home.context["next_url"])]
+    slugs = [row.dataset.slug for page in pages for row in page.context["datasets"]]
+    assert slugs == ["d0", "d1", "d2", "d4", "pets"]
+    assert "Your datasets" in pages[-1].content.decode()
+    found = walk(ben, "/datasets/?mine=yes&q=owls")
+    slugs = [row.dataset.slug for page in found for row in page.context["datasets"]]
+    assert slugs == ["d0", "d1", "d2", "d4"]
+
+
+def test_what_waits_is_bounded(dataset: Any, cast: Any, browser_of: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("apps.datasets.queues.AT_ONCE", 3)
+    batches = [
+        actions.open_contribution(dataset, cast.ben, licence="CC-BY-4.0", agreed=True)
+        for _n in range(5)
+    ]
+    page = browser_of(cast.ben).get("/")
+    assert [each.kind for each in page.context["waiting"]] == ["unfinished"] * 3
+    for batch in batches:
+        actions.discard_contribution(batch, cast.ben)
+    assert browser_of(cast.ben).get("/").context["waiting"] == []
 
 
 @pytest.mark.parametrize(
