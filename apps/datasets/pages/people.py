@@ -1,5 +1,7 @@
 """Who belongs to a dataset, and how somebody joins."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -42,15 +44,20 @@ def people(request: HttpRequest, slug: str) -> HttpResponse:
         "form": form,
         "link": link,
         "roles": [(role.value, role.label) for role in ORDER],
-        "invitations": dataset.invitations.filter(
-            revoked_at=None, expires_at__gt=timezone.now()
-        ).select_related("created_by"),
+        "invitations": _open_invitations(request, dataset),
     }
     context |= paged(request, dataset.memberships.select_related("member"), SHOWN, name="after")
     response = render(request, "datasets/people.html", context)
     if link:
         add_never_cache_headers(response)
     return response
+
+
+def _open_invitations(request: HttpRequest, dataset: Dataset) -> dict[str, Any]:
+    """One page of the links that work now."""
+    found = dataset.invitations.filter(revoked_at=None, expires_at__gt=timezone.now())
+    found = found.select_related("created_by")
+    return paged(request, found, SHOWN, name="invitations", anchor="#invitations")
 
 
 def make_link(request: HttpRequest, dataset: Dataset, role: str) -> str:

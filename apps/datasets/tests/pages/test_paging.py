@@ -79,6 +79,19 @@ def test_ones_own_datasets_go_on_from_the_start_page(
     assert slugs == ["d0", "d1", "d2", "d4"]
 
 
+def test_open_invitations(dataset: Any, cast: Any, browser_of: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("apps.datasets.pages.people.SHOWN", 2)
+    made = [actions.invite(dataset, cast.ada, Role.CONTRIBUTOR)[0].pk for _n in range(5)]
+    ada, address, shown = browser_of(cast.ada), "", []
+    while not shown or address:
+        page = ada.get(f"/datasets/pets/people/{address}".partition("#")[0])
+        open_ones = page.context["invitations"]
+        shown += [row.pk for row in open_ones["rows"]]
+        address = open_ones["next_url"]
+        assert not address or f'href="{address}"' in page.content.decode()
+    assert shown == made[::-1]
+
+
 def test_what_waits_is_bounded(dataset: Any, cast: Any, browser_of: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("apps.datasets.queues.AT_ONCE", 3)
     batches = [
