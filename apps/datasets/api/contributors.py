@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,13 +25,14 @@ from apps.datasets.pages.card import address_of
 from apps.datasets.permissions import require
 from apps.datasets.proportions import Share
 from apps.datasets.records import Record, record_of, work_of
+from apps.datasets.searching import number
 from apps.datasets.serializers.samples import SampleSerializer
 
 VERSIONS = 20
 
 
 class OneContributor(DatasetScoped, APIView):
-    """What a member brought, how much of it stood, and their line of credit in the newest versions.
+    """What a member brought, how much of it stood, and their lines of credit, the newest 20 versions'.
 
     Why something was rejected, agreement by class and their own decisions: for themselves and for
     reviewers.
@@ -39,7 +40,12 @@ class OneContributor(DatasetScoped, APIView):
 
     permission_classes = READ_ANY
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("before", int, description="a version: continue with earlier credits")
+        ],
+        responses=OpenApiTypes.OBJECT,
+    )
     def get(self, request: Request, slug: str, username: str) -> Response:
         dataset = self.dataset
         member = get_object_or_404(people_shown(dataset, request.user), username=username)
@@ -54,8 +60,7 @@ class OneContributor(DatasetScoped, APIView):
             "withdrawn": brought.withdrawn,
             "agreement": _share(record.agreement),
             "counted_at": record.at,
-            "credits": _credits(request, dataset, member),
-        }
+        } | _credits(request, dataset, member)
         if may_see_inside(request.user, dataset, member):
             found |= _inside(dataset, member, record)
         return Response(found)
@@ -67,9 +72,14 @@ def _share(share: Share) -> dict[str, Any]:
     return {"right": share.right, "of": share.tried, "interval_95": interval}
 
 
-def _credits(request: Request, dataset: Dataset, member: Any) -> list[dict[str, Any]]:
-    versions = credited_versions(dataset)[:VERSIONS]
-    return [
+def _credits(request: Request, dataset: Dataset, member: Any) -> dict[str, Any]:
+    """`credits_before`: what continues with the versions before these, or null."""
+    found = credited_versions(dataset)
+    if before := request.query_params.get("before", ""):
+        found = found.filter(number__lt=number(before, "before"))
+    versions = list(found[: VERSIONS + 1])
+    more, versions = len(versions) > VERSIONS, versions[:VERSIONS]
+    lines = [
         {
             "version": each.version.number,
             "samples": each.samples,
@@ -78,6 +88,7 @@ def _credits(request: Request, dataset: Dataset, member: Any) -> list[dict[str, 
         }
         for each in credits_in(versions, member.username)
     ]
+    return {"credits": lines, "credits_before": versions[-1].number if more else None}
 
 
 def _inside(dataset: Dataset, member: Any, record: Record) -> dict[str, Any]:

@@ -92,6 +92,30 @@ def test_open_invitations(dataset: Any, cast: Any, browser_of: Any, monkeypatch:
     assert shown == made[::-1]
 
 
+def test_credits_of_earlier_versions_over_the_api(
+    dataset: Any, cast: Any, browser_of: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("apps.datasets.api.contributors.VERSIONS", 2)
+    credit = [{"member": "ben", "samples": 1, "corrected": 0}]
+    for number in range(1, 6):
+        Version.objects.create(
+            dataset=dataset,
+            number=number,
+            created_by=cast.ada,
+            digest="0" * 64,
+            credits=credit,
+            status=Version.Status.APPROVED,
+        )
+    ada, before, shown = browser_of(cast.ada), "", []
+    while before is not None:
+        path = f"/api/datasets/pets/contributors/ben/?before={before}"
+        answer = ada.get(path).json()
+        shown.append([each["version"] for each in answer["credits"]])
+        before = answer["credits_before"]
+    assert shown == [[5, 4], [3, 2], [1]]
+    assert ada.get("/api/datasets/pets/contributors/ben/?before=x").status_code == 400
+
+
 def test_what_waits_is_bounded(dataset: Any, cast: Any, browser_of: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("apps.datasets.queues.AT_ONCE", 3)
     batches = [
