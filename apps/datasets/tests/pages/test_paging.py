@@ -116,6 +116,18 @@ def test_credits_of_earlier_versions_over_the_api(
     assert ada.get("/api/datasets/pets/contributors/ben/?before=x").status_code == 400
 
 
+def test_many_contributions_lead_to_all_of_them(dataset: Any, cast: Any, browser_of: Any) -> None:
+    """The page to contribute shows the newest ten, and where the others are."""
+    for _n in range(12):
+        actions.open_contribution(dataset, cast.ben, licence="CC-BY-4.0", agreed=True)
+    ben = browser_of(cast.ben)
+    page = ben.get("/datasets/pets/contribute/")
+    assert len(page.context["mine"]) == 10
+    all_of_them = "/datasets/pets/contributors/ben/"
+    assert f'href="{all_of_them}#batches"' in page.content.decode()
+    assert len(ben.get(all_of_them).context["batches"]["rows"]) == 12
+
+
 def test_what_waits_is_bounded(dataset: Any, cast: Any, browser_of: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("apps.datasets.queues.AT_ONCE", 3)
     batches = [
