@@ -92,6 +92,43 @@ def test_open_invitations(dataset: Any, cast: Any, browser_of: Any, monkeypatch:
     assert shown == made[::-1]
 
 
+def test_the_policy_before_the_last_twenty(
+    dataset: Any, cast: Any, browser_of: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("apps.datasets.pages.policy.SHOWN", 2)
+    for needed in (2, 3, 4, 5, 6):
+        actions.change_policy(
+            dataset, cast.ada, policy="consensus", labels_needed=needed, labels_max=9
+        )
+    pages = walk(browser_of(cast.ada), "/datasets/pets/policy/")
+    needed = [row.after["labels_needed"] for page in pages for row in page.context["rows"]]
+    assert needed == [6, 5, 4, 3, 2]
+
+
+def follow(client: Any, path: str) -> list[dict[str, Any]]:
+    """Every row of a list of the API, by its own links."""
+    rows: list[dict[str, Any]] = []
+    address: str | None = path
+    while address:
+        answer = client.get(address).json()
+        assert len(answer["results"]) <= 2
+        rows += answer["results"]
+        address = answer["next"]
+    return rows
+
+
+def test_members_and_comments_over_the_api(
+    dataset: Any, cast: Any, samples: Any, browser_of: Any
+) -> None:
+    ada = browser_of(cast.ada)
+    found = follow(ada, "/api/datasets/pets/members/?page_size=2")
+    assert [each["member"] for each in found] == ["chen", "ben", "ada"]
+    for text in "abcde":
+        actions.comment_on(samples[0], cast.ben, text)
+    found = follow(ada, f"/api/samples/{samples[0].pk}/comments/?page_size=2")
+    assert [each["text"] for each in found] == list("edcba")
+
+
 def test_credits_of_earlier_versions_over_the_api(
     dataset: Any, cast: Any, browser_of: Any, monkeypatch: Any
 ) -> None:
