@@ -5,11 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from apps.datasets.actions.changing import change_samples
+from apps.datasets.actions.changing import change_samples, together
 from apps.datasets.actions.desk import Decision, Desk, Say, no
 from apps.datasets.actions.leasing import end_leases, skip_samples, take_back
 from apps.datasets.actions.reopening import hold_again, undo_skips
@@ -47,7 +46,7 @@ def review_samples(
         text = _("Send at most %(limit)s decisions at once.") % {"limit": MAX_DECISIONS}
         raise invalid("too_many_decisions", text)
     result = ReviewResult(batch=batch or uuid.uuid4())
-    with transaction.atomic():
+    with together(dataset, [each.sample_id for each in decisions]):
         desk = Desk(dataset, by, [each.sample_id for each in decisions])
         there = _there_already(dataset, by, batch) if batch else set()
         result.decided += there
@@ -184,9 +183,10 @@ def undo_review(dataset: Dataset, by: Any, batch: uuid.UUID | None = None) -> li
     name only what was skipped comes back.
     """
     require(by, dataset, Role.REVIEWER)
-    with transaction.atomic():
+    mine = _undoable(dataset, by, batch)
+    with together(dataset, set(mine.values_list("sample", flat=True))):
         skipped = undo_skips(dataset, by, batch) if batch else []
-        rows = list(_undoable(dataset, by, batch).select_related("sample"))
+        rows = list(mine.select_related("sample"))
         if not rows and not skipped:
             if batch and (again := undone_before(dataset, by, batch)):
                 return again
