@@ -131,6 +131,64 @@ def test_an_appeal_is_an_appeal_again(dataset: Any, samples: list[Sample], cast:
     check()
 
 
+def test_what_another_reviewer_decided_since_stays(
+    dataset: Any, samples: list[Sample], cast: Any
+) -> None:
+    eve = make_member("eve")
+    Membership.objects.create(dataset=dataset, member=eve, role=Role.REVIEWER)
+    one = samples[0]
+    first, second = uuid.uuid4(), uuid.uuid4()
+    reject = actions.Decision(one.pk, "reject", reason="unusable")
+    actions.review_samples(dataset, cast.chen, [reject], first)
+    one.refresh_from_db()
+    actions.appeal_rejection(one, cast.ben, "only dark")
+    actions.review_samples(dataset, eve, [reject], second)
+
+    assert actions.undo_review(dataset, cast.chen, first) == []
+    assert state(one) == ("rejected", "", "cat"), "Eve's decision stands"
+    assert actions.undo_review(dataset, eve, second) == [one.pk]
+    assert state(one) == ("pending", "appeal", "cat")
+    check()
+
+
+def test_an_undone_vote_leaves_the_verdict_to_the_others(
+    dataset: Any, samples: list[Sample], crowd: Any, classes: Any, cast: Any
+) -> None:
+    actions.change_policy(dataset, cast.ada, labels_max=9)
+    dataset.refresh_from_db()
+    one = samples[0]  # its uploader says cat
+    dog = actions.Decision(one.pk, "fix", classes["dog"].pk)
+    name = uuid.uuid4()
+    actions.review_samples(dataset, crowd[0], [dog], name)
+    for member in crowd[1:3]:
+        label(one, member, classes["dog"].pk)
+    assert state(one) == ("approved", "", "dog"), "three of four"
+
+    assert actions.undo_review(dataset, crowd[0], name) == []
+    assert state(one) == ("approved", "", "dog"), "somebody else's label had settled it"
+    check()
+
+
+def test_a_vote_that_settled_it_is_undone(
+    dataset: Any, samples: list[Sample], crowd: Any, classes: Any
+) -> None:
+    one = samples[0]
+    cat = actions.Decision(one.pk, "fix", classes["cat"].pk)
+    actions.review_samples(dataset, crowd[0], [cat])
+    assert state(one) == ("approved", "", "cat")
+    assert actions.undo_review(dataset, crowd[0]) == [one.pk]
+    assert state(one) == ("pending", "", "cat")
+    assert one.leased_to == crowd[0]
+
+    dog = actions.Decision(one.pk, "fix", classes["dog"].pk)
+    actions.review_samples(dataset, crowd[0], [dog])
+    label(one, crowd[1], classes["dog"].pk)
+    assert state(one)[1] == "expert"
+    assert actions.undo_review(dataset, crowd[0]) == [one.pk], "a vote made people disagree"
+    assert state(one) == ("pending", "", "cat")
+    check()
+
+
 def test_by_name_it_is_undone_once(dataset: Any, samples: list[Sample], cast: Any) -> None:
     first, second = uuid.uuid4(), uuid.uuid4()
     for name, sample in ((first, samples[0]), (second, samples[1])):
