@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.datasets.actions.changing import change_samples
+from apps.datasets.actions.holding import holds_of_verdicts
 from apps.datasets.actions.leasing import take_back
 from apps.datasets.actions.settling import CONSENSUS, Votes, rule_of, undone_by
 from apps.datasets.consensus import EXPERT, OPEN, verdict
@@ -116,13 +117,16 @@ def _claims(dataset: Dataset, keys: Sequence[int]) -> dict[int, int | None]:
     return claims
 
 
-def hold_again(dataset: Dataset, samples: Sequence[Sample], votes: Votes) -> None:
-    """What one person's decision had ended goes back, once that is undone, to the queue it was in."""
-    appealed = _appealed([each.pk for each in samples])
-    change_samples([each for each in samples if each.pk in appealed], hold=Hold.APPEAL)
+def hold_again(dataset: Dataset, rows: Sequence[Review], votes: Votes) -> None:
+    """What these decisions had ended goes back, once they are undone, to the queue it was in."""
+    samples = [row.sample for row in rows]
+    holds = dict.fromkeys(_appealed([each.pk for each in samples]), str(Hold.APPEAL))
+    holds |= holds_of_verdicts(rows)
+    for hold in sorted(set(holds.values())):
+        change_samples([each for each in samples if holds.get(each.pk) == hold], hold=hold)
     if dataset.policy == Policy.CONSENSUS:
         rule = rule_of(dataset)
-        rest = [each for each in samples if each.pk not in appealed]
+        rest = [each for each in samples if each.pk not in holds]
         torn = [each for each in rest if verdict(votes[each.pk], rule).state == EXPERT]
         change_samples(torn, hold=Hold.EXPERT)
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.datasets.actions.changing import change_samples, together
 from apps.datasets.actions.desk import Decision, Desk, Say, no
+from apps.datasets.actions.holding import HELD
 from apps.datasets.actions.leasing import end_leases, skip_samples, take_back
 from apps.datasets.actions.reopening import (
     hold_again,
@@ -210,11 +211,11 @@ def undo_review(dataset: Dataset, by: Any, batch: uuid.UUID | None = None) -> li
         samples = [row.sample for row in rows]
         votes = votes_on([sample.pk for sample in samples])
         ended = [row.sample for row in standing]
-        hold_again(dataset, ended, votes)
+        hold_again(dataset, standing, votes)
         closed = [each for each in samples if each not in ended and not is_open(each)]
         unsettle(dataset, closed, votes, by)
         open_ones = ended + [each for each in closed if is_open(each)]
-        take_back(open_ones, by)
+        take_back([each for each in open_ones if each.hold not in HELD], by)
         mark_disputed(samples, votes)
     return skipped + [sample.pk for sample in open_ones]
 
