@@ -9,7 +9,16 @@ from django.db.models import Exists, OuterRef, Q
 from apps.datasets.actions.changing import NO_LEASE, change_samples
 from apps.datasets.consensus import EXPERT, REJECT, SETTLED, UNSURE, Option, Rule, disputed, verdict
 from apps.datasets.lineage import lineage_of
-from apps.datasets.models import Annotation, Dataset, Hold, Policy, Review, Sample
+from apps.datasets.models import (
+    Annotation,
+    Dataset,
+    Hold,
+    Membership,
+    Policy,
+    Review,
+    Role,
+    Sample,
+)
 
 # Who speaks as a person that looked: a model or a change of the classes is no vote.
 VOTERS = frozenset({Annotation.As.UPLOADER, Annotation.As.LABELLER, Annotation.As.REVIEWER})
@@ -19,7 +28,15 @@ CONSENSUS = "consensus"
 
 
 def rule_of(dataset: Dataset) -> Rule:
-    return Rule(dataset.labels_needed, Fraction(dataset.support), dataset.labels_max)
+    support = Fraction(dataset.support)
+    return Rule(dataset.labels_needed, support, dataset.labels_max, _voters(dataset))
+
+
+def _voters(dataset: Dataset) -> frozenset[int]:
+    """Who is asked for labels under consensus. Whoever brought a sample is, with it, heard already."""
+    reviewers = Membership.objects.filter(dataset=dataset, member__is_active=True)
+    reviewers = reviewers.exclude(role=Role.CONTRIBUTOR)
+    return frozenset(reviewers.values_list("member", flat=True))
 
 
 def votes_on(keys: Sequence[int]) -> Votes:

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from apps.datasets import actions
 from apps.datasets.consensus import EXPERT, OPEN, REJECT, SETTLED, UNSURE, Rule, disputed, verdict
 from apps.datasets.models import Membership, PolicyChange, Role, Sample
+from apps.datasets.queues import in_queue
 from apps.datasets.tests.cast import make_member
 from apps.datasets.tests.test_tallies import check
 from apps.errors import RuleError
 
-RULE = Rule(needed=2, support=Fraction(2, 3), most=5)
+# More people than ever answer below: somebody is always left.
+RULE = Rule(needed=2, support=Fraction(2, 3), most=5, voters=frozenset(range(100)))
 OPTIONS = st.sampled_from([1, 2, 3, REJECT, UNSURE])
 VOTES = st.dictionaries(st.integers(1, 20), OPTIONS, max_size=9)
 
@@ -59,6 +61,15 @@ def test_what_is_settled_has_the_support(votes: dict[int, Any]) -> None:
         assert 3 * agreeing > 2 * len(votes)
     else:
         assert found.state == (EXPERT if len(votes) >= 5 else OPEN)
+
+
+@given(VOTES, st.frozensets(st.integers(1, 20)))
+def test_what_nobody_can_settle_any_more_goes_to_an_expert(
+    votes: dict[int, Any], voters: frozenset[int]
+) -> None:
+    found = verdict(votes, RULE._replace(voters=voters))
+    assert (found.state == OPEN) <= bool(voters - votes.keys()), "open: somebody can still answer"
+    assert (found.state == SETTLED) == (verdict(votes, RULE).state == SETTLED)
 
 
 @pytest.fixture
@@ -111,6 +122,25 @@ def test_disagreement_needs_more_people_then_an_expert(
 
     say(cat, cast.ada, classes["dog"])
     assert (cat.status, cat.label, cat.hold) == ("approved", classes["dog"], "")
+    check()
+
+
+def test_a_small_community_asks_its_expert(
+    cast: Any, dataset: Any, samples: Any, classes: Any
+) -> None:
+    """Two reviewers in all: once they and the uploader have answered, nobody is left to ask."""
+    actions.change_policy(dataset, cast.ada, policy="consensus")
+    cat = samples[0]
+    cat.dataset.refresh_from_db()
+    say(cat, cast.chen, classes["dog"])
+    assert cat.hold == "", "Ada can still answer"
+    say(cat, cast.ada, classes["dog"])
+    assert (cat.status, cat.hold) == ("pending", "expert")
+    assert cat in in_queue(dataset, cast.ada, "expert")
+
+    actions.undo_review(dataset, cast.ada)
+    cat.refresh_from_db()
+    assert cat.hold == "", "and may answer again"
     check()
 
 
