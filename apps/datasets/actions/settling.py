@@ -1,6 +1,7 @@
 """Votes on samples, and what a dataset's policy makes of them."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -46,13 +47,18 @@ def votes_on(keys: Sequence[int]) -> Votes:
     one from before a split counts no more, because nobody knows which part was meant.
     """
     lineage = lineage_of(Sample.objects.filter(pk__in=keys[:1]).values("dataset")[:1])
-    said: list[tuple[Any, int, int, Option | None]] = []
+    reviews = Review.objects.filter(sample__in=keys).order_by("pk")
+    undos = reviews.filter(decision=Review.Decision.UNDO)
+    undone = set(undos.values_list("sample", "by", "batch"))
+    said: list[tuple[datetime, int, int, Option | None]] = []
     labels = Annotation.objects.filter(sample__in=keys, role__in=VOTERS).order_by("pk")
-    for sample, by, label, at in labels.values_list("sample", "by", "label", "at"):
-        said.append((at, sample, by, UNSURE if label is None else lineage.now(label, at)))
-    reviews = Review.objects.filter(sample__in=keys, decision__in=["reject", "undo"]).order_by("pk")
-    for sample, by, decision, at in reviews.values_list("sample", "by", "decision", "at"):
-        said.append((at, sample, by, REJECT if decision == "reject" else None))
+    for sample, by, batch, label, at in labels.values_list("sample", "by", "batch", "label", "at"):
+        if (sample, by, batch) not in undone:
+            said.append((at, sample, by, UNSURE if label is None else lineage.now(label, at)))
+    rejections = reviews.filter(decision=Review.Decision.REJECT)
+    for sample, by, batch, at in rejections.values_list("sample", "by", "batch", "at"):
+        if (sample, by, batch) not in undone:
+            said.append((at, sample, by, REJECT))
     votes: Votes = {key: {} for key in keys}
     for _at, sample, by, option in sorted(said, key=lambda each: each[0]):
         if option is not None:

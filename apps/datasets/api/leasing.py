@@ -11,6 +11,7 @@ from apps.datasets.api.scope import DatasetScoped, checked
 from apps.datasets.models import Role, Sample
 from apps.datasets.permissions import require
 from apps.datasets.queues import to_review
+from apps.datasets.searching import number
 from apps.datasets.serializers.reviewing import (
     AppealSerializer,
     BatchSerializer,
@@ -34,12 +35,12 @@ class Batches(DatasetScoped, APIView):
     def post(self, request: Request, slug: str) -> Response:
         dataset = self.dataset
         require(request.user, dataset, Role.REVIEWER)
-        size = request.query_params.get("size", "60")
-        if not size.isdigit() or not 1 <= int(size) <= MOST:
+        size = number(request.query_params.get("size", "60"), "size")
+        if not 1 <= size <= MOST:
             raise invalid("invalid_filter", f"size: 1 to {MOST}", field="size")
         queue = blind.with_answered(to_review(dataset, request.user), dataset, request.user)
         queue = queue.select_related("label", "contributor", "contribution")
-        batch = actions.lease_samples(queue, request.user, size=int(size))
+        batch = actions.lease_samples(queue, request.user, size=size)
         return Response(BatchSerializer(batch, context={"request": request}).data)
 
     @extend_schema(request=LeaseSerializer, responses={200: None})

@@ -7,6 +7,7 @@ import pytest
 
 from apps.datasets import actions
 from apps.datasets.actions.labelling import to_label
+from apps.datasets.actions.settling import votes_on
 from apps.datasets.models import Membership, Role, Sample, Skip
 from apps.datasets.queues import in_queue
 from apps.datasets.tests.cast import make_image, make_member
@@ -166,6 +167,22 @@ def test_an_undone_vote_leaves_the_verdict_to_the_others(
 
     assert actions.undo_review(dataset, crowd[0], name) == []
     assert state(one) == ("approved", "", "dog"), "somebody else's label had settled it"
+    check()
+
+
+def test_an_undo_leaves_the_members_earlier_answer(
+    dataset: Any, samples: list[Sample], crowd: Any, classes: Any, cast: Any
+) -> None:
+    """Ada could not tell as a labeller; as the expert she decided, and took that back."""
+    one = samples[0]
+    label(one, crowd[0], classes["dog"].pk)
+    label(one, cast.ada, "unsure")
+    assert state(one) == ("pending", "expert", "cat"), "three people, and no agreement"
+    before = votes_on([one.pk])
+    actions.review_samples(dataset, cast.ada, [actions.Decision(one.pk, "fix", classes["dog"].pk)])
+    actions.undo_review(dataset, cast.ada)
+    assert votes_on([one.pk]) == before
+    assert state(one) == ("pending", "expert", "cat")
     check()
 
 
