@@ -22,6 +22,7 @@ class Rule(NamedTuple):
     needed: int  # people at least
     support: Fraction  # more than this share of them
     most: int  # people, after which an expert decides
+    voters: frozenset[Any]  # who may answer: once nobody is left, an expert decides, too
 
 
 class Verdict(NamedTuple):
@@ -40,7 +41,8 @@ def verdict(votes: Mapping[Any, Option], rule: Rule) -> Verdict:
     enough = people >= rule.needed and Fraction(agreeing, people or 1) > rule.support
     if enough and len(leaders) == 1:
         return Verdict(SETTLED, leaders[0], people, agreeing)
-    state = EXPERT if people >= rule.most else OPEN
+    over = people >= rule.most or rule.voters <= votes.keys()
+    state = EXPERT if over else OPEN
     return Verdict(state, None, people, agreeing)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from apps.datasets import tallies
+from apps.datasets.actions.settling import answered
 from apps.datasets.models import (
     Contribution,
     Dataset,
@@ -140,8 +141,11 @@ def appealed(samples: QuerySet[Sample], user: Any) -> QuerySet[Sample]:
 
 
 def to_review(dataset: Dataset, user: Any) -> QuerySet[Sample]:
-    """Pending samples of the dataset that this member may decide about."""
+    """Pending samples of the dataset that this member may decide about: under consensus, say what
+    they are, once."""
     found: QuerySet[Sample] = Sample.objects.reviewable_by(user).filter(dataset=dataset)
+    if dataset.policy == Policy.CONSENSUS:
+        found = found.exclude(answered(user, dataset))
     return found
 
 

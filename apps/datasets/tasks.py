@@ -9,6 +9,7 @@ from apps.datasets.actions.exporting import build_exports
 from apps.datasets.actions.exports import EXPORT
 from apps.datasets.actions.freezing import FREEZE
 from apps.datasets.actions.ingesting import drain_ingest
+from apps.datasets.actions.judging import JUDGE, judge_waiting
 from apps.datasets.actions.proposing import CHANGE
 from apps.datasets.actions.relabelling import apply_changes
 from apps.datasets.actions.sweeping import ring_for_waiting
@@ -42,6 +43,12 @@ def export() -> None:
 def change_classes() -> None:
     heard(CHANGE)
     apply_changes()
+
+
+@shared_task(name=JUDGE)
+def judge() -> None:
+    heard(JUDGE)
+    judge_waiting()
 
 
 @shared_task(name=ERASE)

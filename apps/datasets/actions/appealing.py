@@ -7,12 +7,16 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.datasets.actions.changing import change_samples
+from apps.datasets.actions.holding import holds_of_verdicts
 from apps.datasets.models import Hold, Review, Sample
 from apps.errors import RuleError, forbidden, invalid
 
 
 def appeal_rejection(sample: Sample, by: Any, note: str) -> None:
-    """rejected → pending, in the queue of appeals: anybody but who rejected it decides then."""
+    """rejected → pending, in the queue of appeals: anybody but who rejected it decides then.
+
+    What was rejected as a look-alike waits for another comparison instead: only there one sees both.
+    """
     if sample.contributor_id != by.pk:
         raise forbidden("not_yours", _("Only its contributor can appeal a rejection."))
     note = note.strip()[:500]
@@ -26,9 +30,9 @@ def appeal_rejection(sample: Sample, by: Any, note: str) -> None:
         text = _("Its rejection was appealed once, and a second reviewer decided. That stands.")
         raise RuleError("already_appealed", text)
     with transaction.atomic():
-        if not change_samples(
-            [sample], to=Sample.Status.PENDING, by=by, why="appeal", hold=Hold.APPEAL
-        ):
+        last = sample.reviews.filter(decision=Review.Decision.REJECT).order_by("-pk")[:1]
+        hold = holds_of_verdicts(last).get(sample.pk, Hold.APPEAL)
+        if not change_samples([sample], to=Sample.Status.PENDING, by=by, why="appeal", hold=hold):
             raise RuleError("lost_race", _("Somebody changed it at this moment. Reload the page."))
         Review.objects.create(
             sample=sample,

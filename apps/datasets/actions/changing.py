@@ -1,17 +1,52 @@
 """change_samples(): the one way in which existing samples change, so that every count stays true."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
-from apps.datasets.models import Hold, Sample
+from apps.datasets.models import Dataset, Hold, Sample
 from apps.datasets.tallies import Moves, State
 from apps.state.actions import move_all
 
 PORTION = 500
 # What ends a sample's lease.
 NO_LEASE: dict[str, Any] = {"leased_to": None, "leased_until": None, "lease": None}
+
+# The counts of the verb under way in this thread: see together().
+_under_way: ContextVar[Moves | None] = ContextVar("counts", default=None)
+
+
+@contextmanager
+def together(dataset: Dataset, keys: Collection[int]) -> Iterator[None]:
+    """One transaction for a verb that changes samples of a dataset several times, or depends on votes.
+
+    Locks the samples first, in pk order, and writes all counts last, in the order of the states: so two
+    of these never wait for each other in a circle, and the second reads what the first has written.
+    """
+    with _counting(dataset.pk):
+        list(_lock(keys).values_list("pk"))
+        yield
+
+
+@contextmanager
+def _counting(dataset_id: int) -> Iterator[Moves]:
+    """The counts of the verb under way, or of this change alone, which are written at its end."""
+    outer = _under_way.get()
+    if outer is not None:
+        yield outer
+        return
+    moves = Moves()
+    token = _under_way.set(moves)
+    try:
+        with transaction.atomic():
+            yield moves
+            moves.write(dataset_id)
+    finally:
+        _under_way.reset(token)
 
 
 def change_samples(
@@ -32,14 +67,16 @@ def change_samples(
     if to and to != Sample.Status.PENDING:
         fields = {"hold": Hold.NONE, **NO_LEASE, **fields}
     won: list[Sample] = []
-    with transaction.atomic():
+    if not todo:
+        return won
+    with _counting(todo[0].dataset_id) as moves:
         for start in range(0, len(todo), PORTION):
-            won += _change(todo[start : start + PORTION], to, by, why, fields)
+            won += _change(moves, todo[start : start + PORTION], to, by, why, fields)
     return won
 
 
 def _change(
-    todo: list[Sample], to: str | None, by: Any, why: str, fields: dict[str, Any]
+    moves: Moves, todo: list[Sample], to: str | None, by: Any, why: str, fields: dict[str, Any]
 ) -> list[Sample]:
     before = _locked(todo)
     free = [sample for sample in todo if before.get(sample.pk, _GONE).status == sample.status]
@@ -52,7 +89,6 @@ def _change(
         for sample in free:
             for name, value in fields.items():
                 setattr(sample, name, value)
-    moves = Moves()
     label = _label(fields)
     for sample in free:
         was = before[sample.pk]
@@ -64,7 +100,6 @@ def _change(
         )
         moves.leave(was, sample.size)
         moves.enter(now, sample.size)
-    moves.write(free[0].dataset_id)
     return free
 
 
@@ -73,13 +108,17 @@ _GONE = State(0, 0, "", "")
 
 def _locked(samples: list[Sample]) -> dict[int, State]:
     """The samples' states as they are now, locked until the transaction ends (in pk order)."""
-    rows = Sample.objects.filter(pk__in=[sample.pk for sample in samples]).order_by("pk")
-    locked = rows.select_for_update(of=("self",))
+    locked = _lock([sample.pk for sample in samples])
     columns = ("pk", "contribution_id", "label_id", "status", "hold")
     return {
         pk: State(contribution, label or 0, status, hold)
         for pk, contribution, label, status, hold in locked.values_list(*columns)
     }
+
+
+def _lock(keys: Collection[int]) -> QuerySet[Sample]:
+    rows: QuerySet[Sample] = Sample.objects.filter(pk__in=keys).order_by("pk")
+    return rows.select_for_update(of=("self",))
 
 
 def _label(fields: dict[str, Any]) -> int | None:

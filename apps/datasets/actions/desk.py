@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from apps.datasets.actions.classing import became_of
 from apps.datasets.actions.holding import HELD
+from apps.datasets.actions.settling import answered
 from apps.datasets.models import Dataset, Hold, Policy, Review, Role, Sample
 from apps.datasets.permissions import may
 
@@ -43,6 +44,9 @@ class Desk:
         appealed = [pk for pk, each in self.found.items() if each.hold == Hold.APPEAL]
         mine = Review.objects.filter(sample__in=appealed, by=by, decision=Say.REJECT)
         self._rejected_by_me = set(mine.values_list("sample", flat=True)) if appealed else set()
+        voted = [pk for pk, each in self.found.items() if self.is_vote(each)]
+        answers = Sample.objects.filter(answered(by, dataset), pk__in=voted)
+        self._answered = set(answers.values_list("pk", flat=True)) if voted else set()
         experts = any(each.hold == Hold.EXPERT for each in self.found.values())
         self._expert = experts and may(by, dataset, Role.MAINTAINER)
 
@@ -55,7 +59,10 @@ class Desk:
         sample = self.found.get(each.sample_id)
         if sample is None:
             return no("not_found", _("There is no such sample in this dataset."))
-        return self._not_theirs(sample) or self._not_clear(sample, each)
+        refusal = self._not_theirs(sample)
+        if refusal or each.decision == Say.SKIP:
+            return refusal
+        return self._not_blind(sample) or self._not_clear(sample, each)
 
     def _not_a_class(self, key: int | None) -> dict[str, str] | None:
         return None if key in self.classes else not_a_class(self.dataset, key)
@@ -80,9 +87,13 @@ class Desk:
             return no("leased_to_other", _leased(sample.leased_to, sample.leased_until))
         return None
 
-    def _not_clear(self, sample: Sample, each: Decision) -> dict[str, str] | None:
-        if each.decision == Say.SKIP:
+    def _not_blind(self, sample: Sample) -> dict[str, str] | None:
+        """Whoever has answered may read what others said: a second answer is not independent."""
+        if sample.pk not in self._answered:
             return None
+        return no("already_answered", _("You have said what it is: undo that first."))
+
+    def _not_clear(self, sample: Sample, each: Decision) -> dict[str, str] | None:
         if each.decision == Say.ACCEPT:
             if self.is_vote(sample):
                 text = _("This dataset decides by consensus: say which class it is.")

@@ -1,6 +1,7 @@
 """Look-alikes that ingest held back: a reviewer compares them and decides where they belong."""
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import models, transaction
@@ -9,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.datasets.actions.changing import change_samples
 from apps.datasets.actions.placing import join_groups
+from apps.datasets.grouping import place
 from apps.datasets.lookalikes import resembles, splits_of
 from apps.datasets.models import Dataset, Hold, Review, Role, Sample, Split
 from apps.datasets.permissions import require
@@ -69,9 +71,36 @@ def _check(sample: Sample, by: Any, verdict: str) -> None:
     if sample.status != Sample.Status.PENDING or sample.hold not in HELD:
         text = _("It is not held back as a look-alike (any more). Reload the page.")
         raise RuleError("not_held", text, hold=sample.hold, status_found=str(sample.status))
+    if _rejected_before_appeal(sample, by):
+        text = _("You rejected it, and its contributor appealed: another reviewer decides now.")
+        raise forbidden("rejected_by_you", text)
     if verdict == Verdict.TOGETHER and sample.hold == Hold.BRIDGE:
         text = _("It resembles two splits, so it can be with neither. Reject it or keep it apart.")
         raise RuleError("bridges_splits", text)
+
+
+def holds_of_verdicts(rows: Iterable[Review]) -> dict[int, str]:
+    """{sample: the hold it belongs in, once it waits again} of those decisions that said "the same picture".
+
+    As long as what it resembles is there: otherwise nobody has anything to compare it with.
+    """
+    samples = [
+        row.sample
+        for row in rows
+        if row.reason == Review.Reason.DUPLICATE and row.note == Verdict.SAME
+    ]
+    return {sample.pk: hold for sample in samples if (hold := _hold_of(sample))}
+
+
+def _hold_of(sample: Sample) -> str:
+    split = splits_of(sample.dataset_id, [sample.group]).get(sample.group, "")
+    return place(sample.group, resembles(sample), split).hold
+
+
+def _rejected_before_appeal(sample: Sample, by: Any) -> bool:
+    appeal = sample.reviews.filter(decision=Review.Decision.APPEAL).values("pk")[:1]
+    rejected = sample.reviews.filter(by=by, decision=Review.Decision.REJECT)
+    return rejected.filter(pk__lt=appeal).exists()
 
 
 def _join_double(sample: Sample) -> None:

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from apps.datasets.actions.changing import NO_LEASE, change_samples
+from apps.datasets.actions.changing import NO_LEASE, change_samples, together
 from apps.datasets.actions.desk import no, not_a_class
 from apps.datasets.actions.leasing import end_leases, skip_samples, take_back
 from apps.datasets.actions.reopening import undo_skips, unsettle
@@ -73,7 +72,7 @@ def label_samples(
         raise invalid("too_many_labels", text)
     result = Labelled(batch=batch or uuid.uuid4())
     classes = {label.pk: label for label in dataset.classes.current()}
-    with transaction.atomic():
+    with together(dataset, labels):
         there = _there_already(by, batch, labels) if batch else set()
         result.labelled += there
         open_ones = to_label(dataset, by).filter(pk__in=labels)
@@ -156,9 +155,10 @@ def undo_labels(dataset: Dataset, by: Any, batch: uuid.UUID | None = None) -> li
     only what was skipped comes back.
     """
     require(by, dataset, needed_role(dataset))
-    with transaction.atomic():
+    mine = _undoable(dataset, by, batch)
+    with together(dataset, set(mine.values_list("sample", flat=True))):
         skipped = undo_skips(dataset, by, batch) if batch else []
-        said = list(_undoable(dataset, by, batch))
+        said = list(mine)
         if not said and not skipped:
             if batch and (again := undone_before(dataset, by, batch)):
                 return again

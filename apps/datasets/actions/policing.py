@@ -8,18 +8,20 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from apps.datasets.actions.judging import JUDGE, waiting_for_votes
 from apps.datasets.actions.settling import rule_of, votes_on
 from apps.datasets.consensus import EXPERT, SETTLED, verdict
 from apps.datasets.models import Dataset, Policy, PolicyChange, Role, Sample, Support
 from apps.datasets.permissions import require
 from apps.errors import RuleError, invalid
+from apps.state.doorbell import ring
 
 FIELDS = ("policy", "labels_needed", "support", "labels_max")
 PORTION = 1000
 
 
 def change_policy(dataset: Dataset, by: Any, **fields: Any) -> Dataset:
-    """From now on. What is settled stays settled; what waits is judged at its next label."""
+    """From now on. What is settled stays settled; what waits is judged by a worker, soon."""
     require(by, dataset, Role.MAINTAINER)
     changed = _with(dataset, fields)
     before, after = _policy(dataset), _policy(changed)
@@ -28,6 +30,7 @@ def change_policy(dataset: Dataset, by: Any, **fields: Any) -> Dataset:
     with transaction.atomic():
         changed.save(update_fields=list(FIELDS))
         PolicyChange.objects.create(dataset=dataset, by=by, before=before, after=after)
+        ring(JUDGE)
     return changed
 
 
@@ -36,7 +39,7 @@ def preview_policy(dataset: Dataset, by: Any, **fields: Any) -> dict[str, int]:
 
     pass: pending ones that have the labels they need; expert: pending ones on which people disagree
     too often; hold: pending ones that wait for (more) labels; reopen: approved ones that would not
-    have passed.
+    have passed. The first three are about what the worker judges once the policy is changed.
     """
     require(by, dataset, Role.MAINTAINER)
     changed = _with(dataset, fields)
@@ -45,8 +48,8 @@ def preview_policy(dataset: Dataset, by: Any, **fields: Any) -> dict[str, int]:
         counts["hold"] = dataset.samples.filter(status=Sample.Status.PENDING, hold="").count()
         return dict(counts)
     rule = rule_of(changed)
-    live = [Sample.Status.PENDING, Sample.Status.APPROVED]
-    samples = dataset.samples.filter(status__in=live, hold="").order_by("pk")
+    approved = dataset.samples.filter(status=Sample.Status.APPROVED)
+    samples = (waiting_for_votes(dataset) | approved).order_by("pk")
     for portion in _portions(samples.values_list("pk", "status").iterator(PORTION)):
         votes = votes_on([pk for pk, _status in portion])
         for pk, status in portion:

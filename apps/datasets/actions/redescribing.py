@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.db.models.functions import Now
 
-from apps.datasets.actions.changing import change_samples
+from apps.datasets.actions.changing import change_samples, together
 from apps.datasets.actions.classing import Classes
 from apps.datasets.actions.matching import row_for
 from apps.datasets.actions.regrouping import Going, Regrouping
@@ -142,8 +142,10 @@ def _leased(samples: list[Sample]) -> set[int]:
 
 
 def _write(contribution: Contribution, plan: Plan) -> None:
-    for words, samples in plan.words.items():
-        _say(contribution, samples, dict(words))
+    keys = [sample.pk for samples in plan.words.values() for sample in samples]
+    with together(contribution.dataset, keys):
+        for words, samples in plan.words.items():
+            _say(contribution, samples, dict(words))
     plan.groups.write()
 
 

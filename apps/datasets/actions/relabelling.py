@@ -16,7 +16,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.datasets import seals
-from apps.datasets.actions.changing import change_samples
+from apps.datasets.actions.changing import change_samples, together
 from apps.datasets.actions.naming import adopt_claims, one_at_a_time, require_free
 from apps.datasets.actions.settling import mark_disputed, votes_on
 from apps.datasets.changes import MOVING, Kind, Status, moved_after, to_move, to_take_back
@@ -78,7 +78,7 @@ def portions(change: SchemaChange) -> Iterator[int]:
     """
     last = 0
     while keys := _next(change, last):
-        with transaction.atomic():
+        with together(change.dataset, keys):
             moved = _move(change, keys)
             _count(change, moved)
         last = keys[-1]

@@ -5,14 +5,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from apps.datasets.actions.changing import change_samples
+from apps.datasets.actions.changing import change_samples, together
 from apps.datasets.actions.desk import Decision, Desk, Say, no
+from apps.datasets.actions.holding import HELD
 from apps.datasets.actions.leasing import end_leases, skip_samples, take_back
-from apps.datasets.actions.reopening import hold_again, undo_skips
+from apps.datasets.actions.reopening import (
+    hold_again,
+    is_open,
+    those_that_stand,
+    undo_skips,
+    unsettle,
+)
 from apps.datasets.actions.settling import mark_disputed, settle_by_votes, votes_on
 from apps.datasets.lineage import Lineage, lineage_of
 from apps.datasets.models import Annotation, Dataset, Review, Role, Sample
@@ -47,7 +53,7 @@ def review_samples(
         text = _("Send at most %(limit)s decisions at once.") % {"limit": MAX_DECISIONS}
         raise invalid("too_many_decisions", text)
     result = ReviewResult(batch=batch or uuid.uuid4())
-    with transaction.atomic():
+    with together(dataset, [each.sample_id for each in decisions]):
         desk = Desk(dataset, by, [each.sample_id for each in decisions])
         there = _there_already(dataset, by, batch) if batch else set()
         result.decided += there
@@ -180,20 +186,22 @@ def _undoable(dataset: Dataset, by: Any, batch: uuid.UUID | None) -> QuerySet[Re
 def undo_review(dataset: Dataset, by: Any, batch: uuid.UUID | None = None) -> list[int]:
     """Take the member's newest decisions back, or those named `batch`; returns what is open again.
 
-    A sample that somebody has moved since stays as it is. Undoing by name twice undoes once, and by
-    name only what was skipped comes back.
+    A sample about which somebody has decided since stays as it is; of one that votes have settled
+    the votes that are left decide. Undoing by name twice undoes once, and by name only what was
+    skipped comes back.
     """
     require(by, dataset, Role.REVIEWER)
-    with transaction.atomic():
+    mine = _undoable(dataset, by, batch)
+    with together(dataset, set(mine.values_list("sample", flat=True))):
         skipped = undo_skips(dataset, by, batch) if batch else []
-        rows = list(_undoable(dataset, by, batch).select_related("sample"))
+        rows = list(mine.select_related("sample"))
         if not rows and not skipped:
             if batch and (again := undone_before(dataset, by, batch)):
                 return again
             raise RuleError("nothing_to_undo", _("There is no decision of yours left to undo."))
         lineage = lineage_of(dataset)
-        open_ones = [row for row in rows if _still_stands(row, lineage)]
-        for label_before, alike in _by_label_before(open_ones, lineage).items():
+        standing = those_that_stand(rows, lineage)
+        for label_before, alike in _by_label_before(standing, lineage).items():
             samples = [row.sample for row in alike]
             to = Sample.Status.PENDING
             change_samples(samples, to=to, by=by, why="undo", label_id=label_before)
@@ -202,10 +210,14 @@ def undo_review(dataset: Dataset, by: Any, batch: uuid.UUID | None = None) -> li
         )
         samples = [row.sample for row in rows]
         votes = votes_on([sample.pk for sample in samples])
-        hold_again(dataset, [row.sample for row in open_ones], votes)
-        take_back([row.sample for row in open_ones], by)
+        ended = [row.sample for row in standing]
+        hold_again(dataset, standing, votes)
+        closed = [each for each in samples if each not in ended and not is_open(each)]
+        unsettle(dataset, closed, votes, by)
+        open_ones = ended + [each for each in closed if is_open(each)]
+        take_back([each for each in open_ones if each.hold not in HELD], by)
         mark_disputed(samples, votes)
-    return skipped + [row.sample_id for row in open_ones]
+    return skipped + [sample.pk for sample in open_ones]
 
 
 def undone_before(dataset: Dataset, by: Any, batch: uuid.UUID) -> list[int]:
@@ -214,14 +226,6 @@ def undone_before(dataset: Dataset, by: Any, batch: uuid.UUID) -> list[int]:
         by=by, batch=batch, decision=Say.UNDO, sample__dataset=dataset, sample__status="pending"
     )
     return list(undone.values_list("sample", flat=True))
-
-
-def _still_stands(row: Review, lineage: Lineage) -> bool:
-    """Is the sample as this decision left it? A split of the class it gave has opened it again."""
-    left = {Say.ACCEPT: "approved", Say.FIX: "approved", Say.REJECT: "rejected"}
-    if row.sample.status != left.get(Say(row.decision)):
-        return False
-    return row.decision == Say.REJECT or lineage.now(row.label_id, row.at) is not None
 
 
 def _by_label_before(rows: Iterable[Review], lineage: Lineage) -> dict[int | None, list[Review]]:

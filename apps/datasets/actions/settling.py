@@ -1,6 +1,7 @@
 """Votes on samples, and what a dataset's policy makes of them."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -9,7 +10,16 @@ from django.db.models import Exists, OuterRef, Q
 from apps.datasets.actions.changing import NO_LEASE, change_samples
 from apps.datasets.consensus import EXPERT, REJECT, SETTLED, UNSURE, Option, Rule, disputed, verdict
 from apps.datasets.lineage import lineage_of
-from apps.datasets.models import Annotation, Dataset, Hold, Policy, Review, Sample
+from apps.datasets.models import (
+    Annotation,
+    Dataset,
+    Hold,
+    Membership,
+    Policy,
+    Review,
+    Role,
+    Sample,
+)
 
 # Who speaks as a person that looked: a model or a change of the classes is no vote.
 VOTERS = frozenset({Annotation.As.UPLOADER, Annotation.As.LABELLER, Annotation.As.REVIEWER})
@@ -19,7 +29,15 @@ CONSENSUS = "consensus"
 
 
 def rule_of(dataset: Dataset) -> Rule:
-    return Rule(dataset.labels_needed, Fraction(dataset.support), dataset.labels_max)
+    support = Fraction(dataset.support)
+    return Rule(dataset.labels_needed, support, dataset.labels_max, _voters(dataset))
+
+
+def _voters(dataset: Dataset) -> frozenset[int]:
+    """Who is asked for labels under consensus. Whoever brought a sample is, with it, heard already."""
+    reviewers = Membership.objects.filter(dataset=dataset, member__is_active=True)
+    reviewers = reviewers.exclude(role=Role.CONTRIBUTOR)
+    return frozenset(reviewers.values_list("member", flat=True))
 
 
 def votes_on(keys: Sequence[int]) -> Votes:
@@ -29,13 +47,18 @@ def votes_on(keys: Sequence[int]) -> Votes:
     one from before a split counts no more, because nobody knows which part was meant.
     """
     lineage = lineage_of(Sample.objects.filter(pk__in=keys[:1]).values("dataset")[:1])
-    said: list[tuple[Any, int, int, Option | None]] = []
+    reviews = Review.objects.filter(sample__in=keys).order_by("pk")
+    undos = reviews.filter(decision=Review.Decision.UNDO)
+    undone = set(undos.values_list("sample", "by", "batch"))
+    said: list[tuple[datetime, int, int, Option | None]] = []
     labels = Annotation.objects.filter(sample__in=keys, role__in=VOTERS).order_by("pk")
-    for sample, by, label, at in labels.values_list("sample", "by", "label", "at"):
-        said.append((at, sample, by, UNSURE if label is None else lineage.now(label, at)))
-    reviews = Review.objects.filter(sample__in=keys, decision__in=["reject", "undo"]).order_by("pk")
-    for sample, by, decision, at in reviews.values_list("sample", "by", "decision", "at"):
-        said.append((at, sample, by, REJECT if decision == "reject" else None))
+    for sample, by, batch, label, at in labels.values_list("sample", "by", "batch", "label", "at"):
+        if (sample, by, batch) not in undone:
+            said.append((at, sample, by, UNSURE if label is None else lineage.now(label, at)))
+    rejections = reviews.filter(decision=Review.Decision.REJECT)
+    for sample, by, batch, at in rejections.values_list("sample", "by", "batch", "at"):
+        if (sample, by, batch) not in undone:
+            said.append((at, sample, by, REJECT))
     votes: Votes = {key: {} for key in keys}
     for _at, sample, by, option in sorted(said, key=lambda each: each[0]):
         if option is not None:

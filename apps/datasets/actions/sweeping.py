@@ -7,6 +7,7 @@ from apps.datasets.actions.contributing import INGEST
 from apps.datasets.actions.erasing import to_erase
 from apps.datasets.actions.exports import EXPORT, stale_exports
 from apps.datasets.actions.freezing import FREEZE
+from apps.datasets.actions.judging import JUDGE, unjudged
 from apps.datasets.actions.proposing import CHANGE
 from apps.datasets.actions.relabelling import waiting_changes
 from apps.datasets.actions.uploading import sweep_uploads
@@ -27,6 +28,8 @@ def ring_for_waiting() -> None:
         ring(FREEZE)
     if SchemaChange.objects.filter(waiting_changes()).exists():
         ring(CHANGE)
+    if unjudged().exists():
+        ring(JUDGE)
     if _to_export():
         ring(EXPORT)
 

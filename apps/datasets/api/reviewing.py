@@ -15,6 +15,7 @@ from apps.datasets.api.scope import (
 )
 from apps.datasets.models import Role, Sample
 from apps.datasets.permissions import require
+from apps.datasets.queues import to_review
 from apps.datasets.serializers.reviewing import (
     DecisionsSerializer,
     ReviewResultSerializer,
@@ -35,9 +36,7 @@ class Reviewable(DatasetScoped, generics.ListAPIView[Sample]):
             return Sample.objects.none()
         dataset = self.dataset
         require(self.request.user, dataset, Role.REVIEWER)
-        found: QuerySet[Sample] = Sample.objects.filter(dataset=dataset).reviewable_by(
-            self.request.user
-        )
+        found = to_review(dataset, self.request.user)
         found = blind.with_answered(found, dataset, self.request.user)
         return found.select_related("label", "contributor", "contribution")
 

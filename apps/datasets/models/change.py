@@ -88,13 +88,16 @@ class SchemaChange(models.Model):
 
 
 class PolicyChange(models.Model):
-    """The review policy before and after: append-only."""
+    """The review policy before and after; a worker then judges by it what waits, under a claim."""
 
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="policy_changes")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     at = models.DateTimeField(db_default=Now())
     before = models.JSONField()
     after = models.JSONField()
+    judged_at = models.DateTimeField(null=True)
+    claimed_by = models.CharField(max_length=80, blank=True)
+    claimed_until = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ("-pk",)

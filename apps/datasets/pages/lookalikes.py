@@ -13,7 +13,7 @@ from apps.datasets import actions, blind, seals
 from apps.datasets.actions.holding import HELD, Verdict
 from apps.datasets.clusters import MANY, clusters
 from apps.datasets.lookalikes import resembles
-from apps.datasets.models import Dataset, Hold, Role, Sample
+from apps.datasets.models import Dataset, Hold, Review, Role, Sample
 from apps.datasets.pages.paging import paged
 from apps.datasets.pages.scope import dataset_of, frame
 from apps.datasets.permissions import require
@@ -77,8 +77,17 @@ def _pair(request: HttpRequest, sample: Sample) -> dict[str, Any]:
         "sample": sample,
         "doubles": [(doubles[each.sample], each) for each in alike],
         "verdicts": verdicts,
+        "appeal": _appeal(request, sample),
         "own": sample.contributor_id == request.user.pk,
     }
+
+
+def _appeal(request: HttpRequest, sample: Sample) -> str:
+    """Why its contributor wants it compared again, for those who may read it; empty: nobody asked."""
+    if blind.hides_answers(sample, sample.dataset, request.user):
+        return ""
+    asked = sample.reviews.filter(decision=Review.Decision.APPEAL)
+    return asked.values_list("note", flat=True).last() or ""
 
 
 def _decide(request: HttpRequest, dataset: Dataset) -> HttpResponse:

@@ -2,12 +2,15 @@
 
 import io
 import random
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connections
 from django.test import Client
 from PIL import Image
 
@@ -121,6 +124,23 @@ def browser_of() -> Callable[[Any], Client]:
         return client
 
     return log_in
+
+
+def at_once(*verbs: Callable[[], Any]) -> list[Any]:
+    """Each in a thread of its own, at the same moment: what they returned, or raised."""
+    start = threading.Barrier(len(verbs))
+
+    def run(verb: Callable[[], Any]) -> Any:
+        start.wait()
+        try:
+            return verb()
+        except Exception as error:
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(verbs)) as threads:
+        return list(threads.map(run, verbs))
 
 
 def outcomes(contribution: Contribution) -> dict[str, str]:

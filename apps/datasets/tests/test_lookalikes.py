@@ -240,6 +240,56 @@ def test_refusals(cast: Any, contribute: Any, frozen: Any) -> None:
     assert refusal.value.code == "not_held"
 
 
+def test_undoing_the_verdict_holds_it_again(
+    dataset: Any, cast: Any, contribute: Any, frozen: Any, browser_of: Any
+) -> None:
+    copy = contribute({"cat/copy.jpg": copy_of(13)}).samples.get()
+    actions.release_lookalike(copy, cast.chen, "same")
+
+    browser_of(cast.chen).post("/datasets/pets/review/undo/")
+
+    copy.refresh_from_db()
+    assert (copy.status, copy.hold, copy.leased_to) == ("pending", "lookalike", None)
+    refused = actions.review_samples(dataset, cast.ada, [actions.Decision(copy.pk, "accept")])
+    assert [each["code"] for each in refused.refused] == ["held"]
+    actions.release_lookalike(copy, cast.chen, "apart")
+    check()
+
+
+def test_an_appeal_of_the_verdict_is_another_comparison(
+    dataset: Any, cast: Any, contribute: Any, frozen: Any, browser_of: Any
+) -> None:
+    copy = contribute({"cat/copy.jpg": copy_of(13)}).samples.get()
+    actions.release_lookalike(copy, cast.chen, "same")
+    browser_of(cast.ben).post(f"/samples/{copy.pk}/appeal/", {"note": "another cat"})
+
+    copy.refresh_from_db()
+    assert (copy.status, copy.hold) == ("pending", "lookalike")
+    page = browser_of(cast.ada).get("/datasets/pets/lookalikes/").content.decode()
+    assert "another cat" in page
+    with pytest.raises(RuleError, match="rejected_by_you"):
+        actions.release_lookalike(copy, cast.chen, "apart")
+    actions.release_lookalike(copy, cast.ada, "same")
+    actions.undo_review(dataset, cast.ada)
+    copy.refresh_from_db()
+    assert copy.hold == "lookalike", "not an appeal that shows it alone"
+    actions.release_lookalike(copy, cast.ada, "together")
+    actions.review_samples(dataset, cast.chen, [actions.Decision(copy.pk, "accept")])
+    copy.refresh_from_db()
+    assert (copy.status, copy.group) == ("approved", frozen["test"].group)
+    check()
+
+
+def test_with_its_double_gone_an_appeal_is_one_like_any_other(
+    dataset: Any, cast: Any, contribute: Any, frozen: Any
+) -> None:
+    copy = contribute({"cat/copy.jpg": copy_of(13)}).samples.get()
+    actions.release_lookalike(copy, cast.chen, "same")
+    actions.withdraw_samples(dataset, cast.ben, [frozen["test"]])
+    actions.appeal_rejection(copy, cast.ben, "another cat")
+    assert copy.hold == "appeal"
+
+
 def test_the_lookup_uses_the_index(contribute: Any) -> None:
     contribute({"cat/1.jpg": jpeg(picture(1))})
     sample = Sample.objects.get()

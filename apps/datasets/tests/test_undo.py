@@ -7,6 +7,7 @@ import pytest
 
 from apps.datasets import actions
 from apps.datasets.actions.labelling import to_label
+from apps.datasets.actions.settling import votes_on
 from apps.datasets.models import Membership, Role, Sample, Skip
 from apps.datasets.queues import in_queue
 from apps.datasets.tests.cast import make_image, make_member
@@ -128,6 +129,80 @@ def test_an_appeal_is_an_appeal_again(dataset: Any, samples: list[Sample], cast:
         assert state(one) == ("pending", "appeal", "cat")
     refused = actions.review_samples(dataset, cast.chen, [actions.Decision(one.pk, "accept")])
     assert [each["code"] for each in refused.refused] == ["rejected_by_you"]
+    check()
+
+
+def test_what_another_reviewer_decided_since_stays(
+    dataset: Any, samples: list[Sample], cast: Any
+) -> None:
+    eve = make_member("eve")
+    Membership.objects.create(dataset=dataset, member=eve, role=Role.REVIEWER)
+    one = samples[0]
+    first, second = uuid.uuid4(), uuid.uuid4()
+    reject = actions.Decision(one.pk, "reject", reason="unusable")
+    actions.review_samples(dataset, cast.chen, [reject], first)
+    one.refresh_from_db()
+    actions.appeal_rejection(one, cast.ben, "only dark")
+    actions.review_samples(dataset, eve, [reject], second)
+
+    assert actions.undo_review(dataset, cast.chen, first) == []
+    assert state(one) == ("rejected", "", "cat"), "Eve's decision stands"
+    assert actions.undo_review(dataset, eve, second) == [one.pk]
+    assert state(one) == ("pending", "appeal", "cat")
+    check()
+
+
+def test_an_undone_vote_leaves_the_verdict_to_the_others(
+    dataset: Any, samples: list[Sample], crowd: Any, classes: Any, cast: Any
+) -> None:
+    actions.change_policy(dataset, cast.ada, labels_max=9)
+    dataset.refresh_from_db()
+    one = samples[0]  # its uploader says cat
+    dog = actions.Decision(one.pk, "fix", classes["dog"].pk)
+    name = uuid.uuid4()
+    actions.review_samples(dataset, crowd[0], [dog], name)
+    for member in crowd[1:3]:
+        label(one, member, classes["dog"].pk)
+    assert state(one) == ("approved", "", "dog"), "three of four"
+
+    assert actions.undo_review(dataset, crowd[0], name) == []
+    assert state(one) == ("approved", "", "dog"), "somebody else's label had settled it"
+    check()
+
+
+def test_an_undo_leaves_the_members_earlier_answer(
+    dataset: Any, samples: list[Sample], crowd: Any, classes: Any, cast: Any
+) -> None:
+    """Ada could not tell as a labeller; as the expert she decided, and took that back."""
+    one = samples[0]
+    label(one, crowd[0], classes["dog"].pk)
+    label(one, cast.ada, "unsure")
+    assert state(one) == ("pending", "expert", "cat"), "three people, and no agreement"
+    before = votes_on([one.pk])
+    actions.review_samples(dataset, cast.ada, [actions.Decision(one.pk, "fix", classes["dog"].pk)])
+    actions.undo_review(dataset, cast.ada)
+    assert votes_on([one.pk]) == before
+    assert state(one) == ("pending", "expert", "cat")
+    check()
+
+
+def test_a_vote_that_settled_it_is_undone(
+    dataset: Any, samples: list[Sample], crowd: Any, classes: Any
+) -> None:
+    one = samples[0]
+    cat = actions.Decision(one.pk, "fix", classes["cat"].pk)
+    actions.review_samples(dataset, crowd[0], [cat])
+    assert state(one) == ("approved", "", "cat")
+    assert actions.undo_review(dataset, crowd[0]) == [one.pk]
+    assert state(one) == ("pending", "", "cat")
+    assert one.leased_to == crowd[0]
+
+    dog = actions.Decision(one.pk, "fix", classes["dog"].pk)
+    actions.review_samples(dataset, crowd[0], [dog])
+    label(one, crowd[1], classes["dog"].pk)
+    assert state(one)[1] == "expert"
+    assert actions.undo_review(dataset, crowd[0]) == [one.pk], "a vote made people disagree"
+    assert state(one) == ("pending", "", "cat")
     check()
 
 

@@ -10,6 +10,9 @@ export const wordsOf = (form) => (name, values = {}) =>
 // No connection, or a site that is busy or restarting: the same request is worth another try.
 export class Unreachable extends Error {}
 
+// The session is over: the same request is worth another try once its member has logged in again.
+export class LoggedOut extends Error {}
+
 const csrf = () => document.cookie.match(/csrftoken=([^;]+)/)?.[1] ?? "";
 
 export async function request(method, address, body, options = {}) {
@@ -33,8 +36,21 @@ export async function post(address, body) {
   const response = await request("POST", address, body);
   // Something between here and the site may answer with a page of its own.
   const answer = await response.json().catch(() => { throw new Unreachable(); });
+  const anonymous = response.status === 401 || (response.status === 403 && answer.code !== "role_required");
+  if (anonymous) throw new LoggedOut(answer.detail);
   if (!response.ok) throw new Error(answer.detail ?? String(response.status));
   return answer;
+}
+
+// How far the answers are (see Outbox), in words; to someone who was logged out also the way back, in
+// another tab, so that this page goes on with what it has.
+export function tellSaved(line, form, state) {
+  const text = wordsOf(form);
+  line.textContent = text(state[0].toUpperCase() + state.slice(1));
+  if (state !== "loggedOut") return;
+  const link = document.createElement("a");
+  Object.assign(link, { href: form.dataset.login, target: "_blank", textContent: text("LogIn") });
+  line.append(" ", link);
 }
 
 // ---- keys

@@ -2,7 +2,7 @@
 // One by one, with the batch small beside it, or the whole batch as a grid: the same cells, the same keys.
 
 import { ClassPicker } from "./class_picker.js";
-import { Pace, meant, onControl, plainKey, recall, remember, shortcuts, toDesk, wordsOf } from "./desk.js";
+import { Pace, meant, onControl, plainKey, recall, remember, shortcuts, tellSaved, toDesk, wordsOf } from "./desk.js";
 import { Grid } from "./grid.js";
 import { Leases } from "./leases.js";
 import { NextBatch } from "./next_batch.js";
@@ -31,9 +31,7 @@ const said = []; // the names of what this page has sent, the newest last
 const inGrid = () => form.classList.contains("as-grid");
 const say = (message) => { statusLine.textContent = message; };
 
-const outbox = new Outbox(`${form.dataset.member}:${form.dataset.labels}`, (state) => {
-  savedLine.textContent = text(state[0].toUpperCase() + state.slice(1));
-});
+const outbox = new Outbox(`${form.dataset.member}:${form.dataset.labels}`, (state) => tellSaved(savedLine, form, state));
 const leases = new Leases(form.dataset.batches, {
   told: (lease, until) => { if (!until && lease === grid.box.dataset.lease) say(text("Ended")); },
   busy: () => outbox.size > 0,
@@ -254,4 +252,6 @@ addEventListener("beforeunload", (event) => { if (outbox.size) event.preventDefa
 
 look(recall("label-view") === "grid" ? "grid" : "one");
 adopt(document.getElementById("strip"));
-if (await outbox.sendLeftovers()) leases.reload();
+const { sent, refused } = await outbox.sendLeftovers();
+if (refused.length) say(text("Leftovers", { why: refused.join(" ") }));
+else if (sent) leases.reload();

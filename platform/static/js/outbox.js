@@ -2,7 +2,7 @@
 // in this browser until the site has them, so that neither a reload nor a closed tab loses one. Each has
 // a name of its own, under which the site takes it once, however often it is sent.
 
-import { Unreachable, forget, kept, post, remember } from "./desk.js";
+import { LoggedOut, Unreachable, forget, kept, post, remember } from "./desk.js";
 
 const SHORTEST = 1_000;
 const LONGEST = 30_000;
@@ -23,6 +23,7 @@ function pause(ms) {
     const end = () => { heard.abort(); clearTimeout(timer); over(); };
     const timer = setTimeout(end, ms);
     addEventListener("online", end, { signal: heard.signal });
+    addEventListener("focus", end, { signal: heard.signal }); // back from logging in
   });
 }
 
@@ -32,8 +33,8 @@ export class Outbox {
   #kept;
   #told;
 
-  // desk: whose answers about what, as a key of this browser's storage; told: hears "saving", "saved"
-  // and "offline".
+  // desk: whose answers about what, as a key of this browser's storage; told: hears "saving", "saved",
+  // "offline" and "loggedOut".
   constructor(desk, told) {
     this.#kept = `outbox:${desk}:`;
     this.#told = told;
@@ -54,11 +55,13 @@ export class Outbox {
   // Everything sent so far has been answered.
   async empty() { await this.#busy; }
 
-  // What an earlier page could not send any more; true once there was something and the site has it.
+  // What an earlier page could not send any more: how much that was, and why the site refused some.
   async sendLeftovers() {
     const left = kept(this.#kept).map((each) => JSON.parse(each)).sort((a, b) => a.at - b.at);
-    await Promise.allSettled(left.map(({ address, body }) => this.send(address, body)));
-    return left.length > 0;
+    const answers = await Promise.allSettled(left.map(({ address, body }) => this.send(address, body)));
+    const refused = answers.flatMap(({ value, reason }) =>
+      reason ? [reason.message] : (value.refused ?? []).map((each) => each.detail));
+    return { sent: left.length, refused: [...new Set(refused)] };
   }
 
   async #drain() {
@@ -66,13 +69,14 @@ export class Outbox {
     let broken = 0;
     while (this.#line.length) {
       const { address, body, resolve, reject } = this.#line[0];
-      this.#told("saving");
+      if (wait === SHORTEST) this.#told("saving");
       try {
         resolve(await post(address, body));
       } catch (error) {
         broken += error.message === "500";
-        if (error instanceof Unreachable && body.batch && broken < BROKEN) {
-          this.#told("offline");
+        const out = error instanceof LoggedOut;
+        if ((out || error instanceof Unreachable) && body.batch && broken < BROKEN) {
+          this.#told(out ? "loggedOut" : "offline");
           await pause(wait);
           wait = Math.min(wait * 2, LONGEST);
           continue;

@@ -2,7 +2,7 @@
 // was refused comes back and says why. Everything has a button as well as a key.
 
 import { ClassPicker } from "./class_picker.js";
-import { meant, onControl, plainKey, shortcuts, toDesk, wordsOf } from "./desk.js";
+import { meant, onControl, plainKey, shortcuts, tellSaved, toDesk, wordsOf } from "./desk.js";
 import { Grid } from "./grid.js";
 import { Leases } from "./leases.js";
 import { NextBatch } from "./next_batch.js";
@@ -31,9 +31,7 @@ let done = 0;
 let all = 0;
 const said = []; // the names of what this page has sent, the newest last
 
-const outbox = new Outbox(`${form.dataset.member}:${form.dataset.reviews}`, (state) => {
-  savedLine.textContent = text(state[0].toUpperCase() + state.slice(1));
-});
+const outbox = new Outbox(`${form.dataset.member}:${form.dataset.reviews}`, (state) => tellSaved(savedLine, form, state));
 const leases = new Leases(form.dataset.batches, { told: tellLease, busy: () => outbox.size > 0 });
 const next = new NextBatch(form.dataset.next, leases);
 const seen = new Seen(tell);
@@ -303,4 +301,6 @@ toDesk(form);
 addEventListener("beforeunload", (event) => { if (outbox.size) event.preventDefault(); });
 
 adopt(document.getElementById("batch"));
-if (await outbox.sendLeftovers()) leases.reload();
+const { sent, refused } = await outbox.sendLeftovers();
+if (refused.length) say(text("Leftovers", { why: refused.join(" ") }));
+else if (sent) leases.reload();

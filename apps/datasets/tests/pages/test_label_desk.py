@@ -4,6 +4,7 @@ import json
 import re
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -182,6 +183,48 @@ def test_offline_and_back(visit: Visit, bare: list[Sample], cast: SimpleNamespac
     page.said.clear()  # type: ignore[attr-defined]
     assert said(bare)[:4] == ["cat", "dog", "cat", ""]
     assert Annotation.objects.filter(role="labeller").count() == 3
+
+
+def test_logged_out_and_back(visit: Visit, bare: list[Sample], cast: SimpleNamespace) -> None:
+    page = visit(cast.ben, LABEL)
+    cookies = page.context.cookies()
+    page.context.clear_cookies(name="sessionid")
+    for key in ("2", "1"):
+        page.keyboard.press(key)
+        page.keyboard.press("Enter")
+    state = page.locator("#saved")
+    expect(state).to_contain_text("You were logged out")
+    expect(state.get_by_role("link", name="Log in again")).to_have_attribute(
+        "href", re.compile("/account/login/.*label")
+    )
+    kept = "Object.keys(localStorage).filter((name) => name.startsWith('outbox:')).length"
+    assert page.evaluate(kept) == 2
+    assert not Annotation.objects.filter(role="labeller").exists()
+
+    page.context.add_cookies(cookies)
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    saved(page)
+    page.said.clear()  # type: ignore[attr-defined]
+    assert said(bare)[:3] == ["dog", "cat", ""]
+    assert page.evaluate(kept) == 0
+
+
+def test_what_was_kept_and_is_refused_now_is_told(
+    visit: Visit, bare: list[Sample], dataset: Dataset, cast: SimpleNamespace
+) -> None:
+    actions.label_samples(dataset, cast.chen, {bare[0].pk: dataset.classes.first().pk})
+    page = visit(cast.ben, LABEL)
+    address, batch = "/api/datasets/pets/labels/", str(uuid4())
+    body = {"batch": batch, "labels": [{"sample": bare[0].pk, "say": "unsure"}]}
+    page.evaluate(
+        "([name, entry]) => localStorage.setItem(name, JSON.stringify(entry))",
+        [f"outbox:{cast.ben.pk}:{address}:{batch}", {"at": 1, "address": address, "body": body}],
+    )
+    page.reload()
+    expect(page.locator("#status")).to_contain_text("some was refused: It has a label")
+    page.reload()
+    saved_before = "Object.keys(localStorage).filter((name) => name.startsWith('outbox:')).length"
+    assert page.evaluate(saved_before) == 0, "and that is the end of it"
 
 
 def test_the_next_batch_comes_without_loading_a_page(
