@@ -32,7 +32,7 @@ def test_errors_stand_beside_their_fields(client: Client) -> None:
     assert not get_user_model().objects.exists()
 
 
-@pytest.mark.parametrize(("password", "made"), [("green kett", True), ("green ket", False)])
+@pytest.mark.parametrize(("password", "made"), [("green pond", True), ("green pot", False)])
 def test_a_password_has_ten_characters(client: Client, password: str, made: bool) -> None:
     client.post(reverse("account_signup"), SENT | {"password1": password, "password2": password})
 
