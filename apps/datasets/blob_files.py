@@ -33,6 +33,7 @@ class BlobFiles(FileSystemStorage):
                 for chunk in content.chunks():
                     out.write(chunk)
                 out.flush()
+                os.fchmod(out.fileno(), self.file_permissions_mode or 0o644)
                 os.fsync(out.fileno())  # or a power cut could leave the name without its content
                 os.replace(out.name, path)
             except BaseException:
