@@ -176,10 +176,11 @@ class Sample(models.Model):
             models.Index(
                 fields=["dataset", "id"], condition=models.Q(disputed=True), name="samples_disputed"
             ),
-            # What people disagree about is handed out first.
+            # What people disagree about is handed out first. Its status is a column here, not part of the
+            # condition: SQLite cannot tell that a parameter is the value which a condition names.
             models.Index(
-                fields=["dataset", "label", "id"],
-                condition=models.Q(disputed=True, status="pending"),
+                fields=["dataset", "status", "hold", "label", "id"],
+                condition=models.Q(disputed=True),
                 name="samples_disputed_queue",
             ),
             models.Index(fields=["dataset", "group", "id"], name="samples_of_group"),
