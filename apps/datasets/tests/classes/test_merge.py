@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from apps.datasets import actions
 from apps.datasets.actions import relabelling
+from apps.datasets.actions.ingesting import drain_ingest
 from apps.datasets.actions.relabelling import apply_changes
 from apps.datasets.changes import preview_revert
 from apps.datasets.models import (
@@ -19,12 +20,6 @@ from apps.datasets.models import (
 from apps.datasets.tests.cast import make_image
 from apps.datasets.tests.classes.steps import labels, refused, revert
 from apps.datasets.tests.test_tallies import check
-
-
-def relabelling_ingest() -> None:
-    from apps.datasets.actions.ingesting import drain_ingest  # noqa: PLC0415 - one use
-
-    drain_ingest()
 
 
 def test_a_merge_moves_every_live_sample_and_writes_it_down(
@@ -75,7 +70,7 @@ def test_nobody_picks_a_merged_class_from_its_approval_on(
     batch = contribute({"Kitty/1.png": make_image(81)})
     assert batch.samples.get().label == dog
     actions.receive_file(opened, cast.ben, name="plain.png", chunks=[make_image(82)])
-    relabelling_ingest()
+    drain_ingest()
     assert opened.samples.get().label == dog
     apply_changes()
     check()

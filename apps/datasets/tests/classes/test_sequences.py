@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -38,8 +39,6 @@ def test_after_any_sequence_no_live_sample_has_a_retired_class_and_nothing_is_fo
     dataset: Dataset, cast: Any, samples: Any, contribute: Any, django_db_blocker: Any,
     operations: list[tuple[str, int, int]],
 ) -> None:  # fmt: skip
-    from django.db import transaction  # noqa: PLC0415 - one use
-
     with transaction.atomic():
         for number, (what, a, b) in enumerate(operations):
             before = list(Annotation.objects.order_by("pk").values())
