@@ -16,6 +16,7 @@ from PIL import Image, ImageFilter, ImageOps
 
 from apps.datasets import actions
 from apps.datasets.actions.ingesting import drain_ingest
+from apps.datasets.ingest.lookalike import pdq_of
 from apps.datasets.models import Licence, Receipt
 
 IMAGES = 64
@@ -39,7 +40,7 @@ def _photo(seed: int) -> bytes:
 
 
 def bare(data: bytes, folder: Path) -> None:
-    """The same work as ingest by hand: decode, orient, re-encode, three hashes, thumbnail, write."""
+    """The same work as ingest by hand: decode, orient, re-encode, four hashes, thumbnail, write."""
     hashlib.sha256(data).hexdigest()
     opened = Image.open(io.BytesIO(data), formats=("JPEG",))
     tables = opened.quantization  # type: ignore[attr-defined]
@@ -49,7 +50,8 @@ def bare(data: bytes, folder: Path) -> None:
     fresh = Image.new(image.mode, image.size)
     fresh.paste(image)
     whole = _save(fresh, qtables=tables, subsampling=2)
-    small = image.resize((256, 188), Image.Resampling.BICUBIC, reducing_gap=1.0)
+    small = image.reduce(2)
+    pdq_of(small)
     for blob in (whole, _save(small, quality=82)):
         (folder / hashlib.sha256(blob).hexdigest()).write_bytes(blob)
 

@@ -1,7 +1,9 @@
 """Who may do what in a dataset. Roles come from memberships; each role implies the lesser ones."""
 
 from typing import Any
+from uuid import UUID
 
+from django.db import connection
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
@@ -47,8 +49,7 @@ def require(user: Any, dataset: Dataset, needed: Role) -> None:
 
 
 def contribution_for(user: Any, uuid: str) -> Contribution:
-    """One's own, or any in a dataset where one reviews. Asked once for each file of an upload, so it
-    asks for the role first, and whether the dataset is public only where there is none."""
+    """One's own, or any in a dataset where one reviews."""
     every = Contribution.objects.select_related("dataset")
     found: Contribution = get_object_or_404(every, uuid=uuid)
     role = role_of(user, found.dataset)
@@ -57,6 +58,26 @@ def contribution_for(user: Any, uuid: str) -> Contribution:
     if found.member_id != user.pk and not implies(role, Role.REVIEWER):
         require(user, found.dataset, Role.REVIEWER)
     return found
+
+
+def own_receiving(user: Any, uuid: str) -> int | None:
+    """The id of one's own contribution that takes files, in a dataset where one has a role still.
+
+    None says nothing: ask as for any other contribution, and refuse in words. This is asked for every
+    file of an upload, so it is one statement that nobody builds anew: a third of what a file costs the
+    web process were queries being built.
+    """
+    quote = connection.ops.quote_name
+    batches, roles = (quote(each._meta.db_table) for each in (Contribution, Membership))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT batch.id FROM {batches} batch JOIN {roles} role"  # noqa: S608 - names of our own models
+            " ON role.dataset_id = batch.dataset_id AND role.member_id = batch.member_id"
+            " WHERE batch.uuid = %s AND batch.member_id = %s AND batch.status = %s",
+            [UUID(str(uuid)).hex, user.pk, Contribution.Status.RECEIVING.value],
+        )
+        found = cursor.fetchone()
+    return found[0] if found else None
 
 
 def another_maintainer(dataset: Dataset, user: Any) -> bool:

@@ -29,6 +29,8 @@ BATCH = "api/contributions/<uuid:uuid>/"
 CHANGE = f"{API}classes/changes/<int:change>/"
 
 urlpatterns = [
+    # First, because it is asked ten thousand times for ten thousand photos, and addresses are tried in order.
+    path(f"{BATCH}file/", contributing.RawFile.as_view(), name="api_file"),
     *pages,
     path("media/<str:token>", downloads.media, name="media"),
     path(
@@ -95,7 +97,6 @@ urlpatterns = [
     path(f"{BATCH}uploads/", uploads.Uploads.as_view(), name="api_uploads"),
     path("api/uploads/<uuid:upload>/", uploads.OneUpload.as_view(), name="api_upload"),
     path(f"{BATCH}missing/", contributing.Missing.as_view(), name="api_missing"),
-    path(f"{BATCH}file/", contributing.RawFile.as_view(), name="api_file"),
     path(f"{BATCH}manifest/", manifests.Manifest.as_view(), name="api_manifest"),
     path(f"{BATCH}reopen/", contributing.Reopen.as_view(), name="api_reopen"),
     path(f"{BATCH}receipts/", contributing.Receipts.as_view(), name="api_receipts"),

@@ -419,6 +419,7 @@ SPECTACULAR_SETTINGS = {
 # --- Logs -----------------------------------------------------------------------------------
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="WARNING")
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # whose address it was is in the proxy's log
 SHARED_PROCESSORS: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,

@@ -12,6 +12,7 @@ from apps.datasets.actions.contributing import (
     finish_contribution,
     open_contribution,
     receive_file,
+    receive_next,
     reopen_contribution,
 )
 from apps.datasets.actions.desk import Decision
@@ -88,6 +89,7 @@ __all__ = [
     "preview_policy",
     "propose_change",
     "receive_file",
+    "receive_next",
     "release_lookalike",
     "remove_member",
     "renew_lease",

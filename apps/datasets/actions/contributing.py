@@ -15,7 +15,7 @@ from apps.datasets.actions.classing import require_current
 from apps.datasets.actions.withdrawing import ERASE
 from apps.datasets.ingest.folders import clean_name
 from apps.datasets.models import Contribution, Dataset, LabelClass, Licence, Receipt, Role, Sample
-from apps.datasets.permissions import require
+from apps.datasets.permissions import contribution_for, own_receiving, require
 from apps.datasets.portions import portions
 from apps.datasets.storage import require_room, require_room_for_one
 from apps.errors import RuleError, forbidden, invalid
@@ -23,6 +23,7 @@ from apps.state.actions import move
 from apps.state.doorbell import ring
 
 MAX_ANNOUNCED = 1000
+MAX_SENT_NAME = 4000
 SHA256 = re.compile("[0-9a-f]{64}")
 INGEST = "apps.datasets.tasks.ingest"
 
@@ -130,6 +131,33 @@ def receive_file(
     A file over the limit is not read to its end: its receipt has what was announced.
     """
     require_receiving(contribution, by)
+    return _receive(contribution.pk, by, name, chunks, size, sha256)
+
+
+def receive_next(
+    uuid: str,
+    by: Any,
+    *,
+    name: str,
+    chunks: Iterable[bytes],
+    size: int = 0,
+    sha256: str = "",
+) -> Receipt:
+    """`receive_file` for one of thousands: the contribution is only looked at in full to refuse."""
+    key = own_receiving(by, uuid)
+    if key is None:
+        contribution = contribution_for(by, uuid)
+        require_receiving(contribution, by)
+        key = contribution.pk
+    if not name or len(name) > MAX_SENT_NAME:
+        text = _("A file needs a name of at most %(limit)s characters.")
+        raise invalid("file_name", text % {"limit": MAX_SENT_NAME}, field="name")
+    return _receive(key, by, name, chunks, size, sha256)
+
+
+def _receive(
+    contribution_id: int, by: Any, name: str, chunks: Iterable[bytes], size: int, sha256: str
+) -> Receipt:
     require_room_for_one(by, size)
     arrived = staging.receive(chunks)
     try:
@@ -142,15 +170,15 @@ def receive_file(
         elif sha256 and sha256 != arrived.sha256:
             text = _("The file was changed on its way here. Send it again.")
             raise invalid("hash_mismatch", text, found=arrived.sha256)
-        return take_arrived(contribution, name, arrived)
+        return take_arrived(contribution_id, name, arrived)
     finally:
         arrived.drop()
 
 
-def take_arrived(contribution: Contribution, name: str, arrived: staging.Arrived) -> Receipt:
+def take_arrived(contribution_id: int, name: str, arrived: staging.Arrived) -> Receipt:
     """The receipt of bytes that lie in staging; the file is its from then on."""
     name = clean_name(name)
-    key = {"contribution": contribution, "name": name, "source_sha256": arrived.sha256}
+    key = {"contribution_id": contribution_id, "name": name, "source_sha256": arrived.sha256}
     try:
         with transaction.atomic():
             receipt = Receipt.objects.create(**key, size=arrived.size, archive=arrived.archive)

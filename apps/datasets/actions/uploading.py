@@ -131,7 +131,7 @@ def _finish(upload: Upload) -> None:
         return
     archive = looks_like_archive(start)
     arrived = staging.Arrived(path, digest.hexdigest(), upload.size, archive)
-    receipt = take_arrived(upload.contribution, upload.name, arrived)
+    receipt = take_arrived(upload.contribution_id, upload.name, arrived)
     arrived.drop()
     Upload.objects.filter(pk=upload.pk).update(receipt=receipt)
     upload.receipt = receipt

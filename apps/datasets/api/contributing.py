@@ -4,7 +4,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, status
@@ -29,10 +28,8 @@ from apps.datasets.serializers.contributing import (
     OpenContributionSerializer,
     ReceiptSerializer,
 )
-from apps.errors import invalid
 
 CHUNK = 2**16
-MAX_SENT_NAME = 4000
 
 
 class Contributions(DatasetScoped, generics.ListAPIView[Contribution]):
@@ -120,16 +117,11 @@ class RawFile(APIView):
         responses={201: ReceiptSerializer},
     )
     def put(self, request: Request, uuid: str) -> Response:
-        contribution = contribution_for(request.user, uuid)
-        name = request.query_params.get("name", "")
-        if not name or len(name) > MAX_SENT_NAME:
-            text = _("A file needs a name of at most %(limit)s characters.")
-            raise invalid("file_name", text % {"limit": MAX_SENT_NAME}, field="name")
         stream = request._request  # the body unread: its own iterator reads line by line
-        receipt = actions.receive_file(
-            contribution,
+        receipt = actions.receive_next(
+            uuid,
             request.user,
-            name=name,
+            name=request.query_params.get("name", ""),
             chunks=iter(lambda: stream.read(CHUNK), b""),
             size=content_length(request),
             sha256=request.query_params.get("sha256", ""),

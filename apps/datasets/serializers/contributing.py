@@ -71,10 +71,25 @@ class ReceiptSerializer(serializers.ModelSerializer[Receipt]):
             if not hasattr(self, "_dataset"):
                 self._dataset = instance.sample.dataset
             (instance,) = blind.covered([instance], self._dataset, reader)
-        return super().to_representation(instance)
+        return told(instance)
 
     def get_reason(self, receipt: Receipt) -> str:
         return sentence(receipt)
+
+
+def told(receipt: Receipt) -> dict[str, Any]:
+    """The same by hand: building the serializer's fields costs ten times as much, for each file sent."""
+    return {
+        "id": receipt.pk,
+        "name": receipt.name,
+        "size": receipt.size,
+        "source_sha256": receipt.source_sha256,
+        "archive": receipt.archive,
+        "outcome": receipt.outcome,
+        "code": receipt.code,
+        "reason": sentence(receipt),
+        "sample": receipt.sample_id,
+    }
 
 
 class FileSerializer(serializers.Serializer[Any]):

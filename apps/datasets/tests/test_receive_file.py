@@ -189,10 +189,17 @@ def test_odd_modes_are_converted_to_what_a_browser_shows(contribute: Any, mode: 
     assert stored.mode in {"L", "RGB", "RGBA"}
 
 
-def test_a_large_picture_gets_a_small_one(contribute: Any) -> None:
-    sample = contribute({"cat/big.jpg": make_image(size=(900, 600), kind="JPEG")}).samples.get()
-    small = Image.open(io.BytesIO(blobs.read(sample.thumbnail_sha256)))
-    assert small.size == (256, 171)
+@pytest.mark.parametrize(
+    ("side", "small"),
+    [((256, 200), None), ((257, 200), (256, 199)), ((900, 600), (300, 200)), ((511, 9), (256, 5))],
+)
+def test_a_large_picture_gets_a_small_one(
+    contribute: Any, side: tuple[int, int], small: tuple[int, int] | None
+) -> None:
+    sample = contribute({"cat/big.jpg": make_image(size=side, kind="JPEG")}).samples.get()
+    thumbnail = Image.open(io.BytesIO(blobs.read(sample.thumbnail_sha256)))
+    assert thumbnail.size == (small or side)
+    assert (sample.thumbnail_sha256 == sample.blob_sha256) == (small is None)
 
 
 def test_the_same_pixels_twice_are_a_duplicate(contribute: Any, cast: Any) -> None:

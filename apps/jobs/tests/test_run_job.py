@@ -76,7 +76,8 @@ def test_a_worker_trains_a_queued_job(digits: Any, cast: Any, start: Any, runs: 
     wait_for(lambda: status(job) in TrainingJob.TERMINAL, 60, worker.output)
     assert_whole(job, worker)
     assert attempt_of(job).points.filter(kind="epoch").count() == job.config["epochs"]
-    assert not folder_of(job).exists()
+    # Emptied after the job is settled, so that a worker killed in between loses nothing.
+    wait_for(lambda: not folder_of(job).exists(), 30, worker.output)
     assert actions.claim_job(attempt_of(job).worker) is None
     assert collect_entries() == 1
     assert job.entry.rank == 1
@@ -145,7 +146,7 @@ def test_cancelled_by_its_member_and_given_back_by_its_worker(
     kept = attempt_of(unwanted).artifacts.values_list("role", flat=True)
     assert "log" in kept
     assert "weights" not in kept
-    assert not folder_of(unwanted).exists()
+    wait_for(lambda: not folder_of(unwanted).exists(), 30, worker.output)
 
     other = make_queued(digits, cast.ada, cast.ada, **LONG)
     wait_for(lambda: stepping(other), 30, worker.output)
