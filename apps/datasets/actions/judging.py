@@ -1,4 +1,4 @@
-"""After a change of policy: what waits is judged by it, in a worker, in portions.
+"""After a change of policy, or of who may be asked: what waits is judged, in a worker, in portions.
 
 A portion is one transaction under the worker's claim. Judging twice changes nothing, so whoever goes on
 after a crash begins anew.

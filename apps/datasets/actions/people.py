@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from apps.datasets.actions.policing import judge_again
 from apps.datasets.models import Dataset, Invitation, Membership, Role
 from apps.datasets.permissions import ORDER, implies, require
 from apps.errors import RuleError, forbidden, invalid
@@ -57,12 +58,13 @@ def accept_invitation(token: str, member: Any) -> Membership:
     """Join, or rise to the invitation's role; a role is never lowered by a link."""
     invitation = find_invitation(token)
     with transaction.atomic():
-        membership, _created = Membership.objects.get_or_create(
+        membership, created = Membership.objects.get_or_create(
             dataset=invitation.dataset, member=member, defaults={"role": invitation.role}
         )
+        if created and invitation.role != Role.CONTRIBUTOR:
+            judge_again(invitation.dataset, member)
         if not implies(Role(membership.role), Role(invitation.role)):
-            membership.role = invitation.role
-            membership.save(update_fields=["role"])
+            _change_role(membership, invitation.role, member)
     return membership
 
 
@@ -75,8 +77,7 @@ def set_role(dataset: Dataset, by: Any, member: Any, role: str) -> Membership:
         membership = _membership(dataset, member)
         if membership.role == Role.OWNER and role != Role.OWNER:
             _keep_an_owner(dataset, member)
-        membership.role = role
-        membership.save(update_fields=["role"])
+        _change_role(membership, role, by)
     return membership
 
 
@@ -88,7 +89,17 @@ def remove_member(dataset: Dataset, by: Any, member: Any) -> None:
         membership = _membership(dataset, member)
         if membership.role == Role.OWNER:
             _keep_an_owner(dataset, member)
+        if membership.role != Role.CONTRIBUTOR:
+            judge_again(dataset, by)
         membership.delete()
+
+
+def _change_role(membership: Membership, role: str, by: Any) -> None:
+    """Contributors are asked for no labels: who begins or ceases to be one changes whom to wait for."""
+    if Role.CONTRIBUTOR in {membership.role, role} and membership.role != role:
+        judge_again(membership.dataset, by)
+    membership.role = role
+    membership.save(update_fields=["role"])
 
 
 def _membership(dataset: Dataset, member: Any) -> Membership:

@@ -34,6 +34,17 @@ def change_policy(dataset: Dataset, by: Any, **fields: Any) -> Dataset:
     return changed
 
 
+def judge_again(dataset: Dataset, by: Any) -> None:
+    """Who may be asked has changed: what waits for them, or went to a maintainer without them, is judged.
+
+    To be called in the transaction that changes it.
+    """
+    if dataset.policy == Policy.CONSENSUS:
+        same = _policy(dataset)
+        PolicyChange.objects.create(dataset=dataset, by=by, before=same, after=same)
+        ring(JUDGE)
+
+
 def preview_policy(dataset: Dataset, by: Any, **fields: Any) -> dict[str, int]:
     """What the changed policy would make of the samples as they are, and change nothing.
 
