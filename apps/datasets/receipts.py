@@ -108,6 +108,7 @@ FIXES = {
     "unseen_removed": gettext_lazy("invisible characters removed"),
     "converted": gettext_lazy("colours converted"),
     "stored_as_png": gettext_lazy("stored as PNG"),
+    "class_too_long": gettext_lazy("no class taken from a name of more than 80 characters"),
 }
 
 

@@ -201,8 +201,9 @@ def _fill(each: Taken, sample: Sample, *, duplicate: bool) -> None:
     if duplicate:
         receipt.outcome, receipt.code, receipt.facts = Outcome.DUPLICATE, "duplicate", {}
     else:
-        receipt.outcome = Outcome.FIXED if each.image.fixes else Outcome.ACCEPTED
-        receipt.code, receipt.facts = "", {"fixes": each.image.fixes}
+        fixes = [*each.image.fixes, *each.claims.fixes]
+        receipt.outcome = Outcome.FIXED if fixes else Outcome.ACCEPTED
+        receipt.code, receipt.facts = "", {"fixes": fixes}
 
 
 def _tell(receipt: Receipt, where: Placed) -> None:

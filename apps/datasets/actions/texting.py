@@ -61,7 +61,7 @@ def _take(parent: Receipt, portion: list[Entry]) -> None:
                 twin = _sample(parent, each, classes)
                 samples.append(twin)
                 known[each.clean.content_sha256] = twin
-                fixes = each.clean.fixes
+                fixes = [*each.clean.fixes, *each.entry.fixes]
                 each.receipt.outcome = Outcome.FIXED if fixes else Outcome.ACCEPTED
                 each.receipt.facts = {"fixes": fixes}
             else:

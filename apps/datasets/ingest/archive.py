@@ -9,6 +9,7 @@ from typing import IO
 
 from apps.datasets.ingest.manifest import is_manifest
 from apps.datasets.ingest.refusal import Refused
+from apps.datasets.ingest.zip_names import encoding_of, name_of
 
 CHUNK = 2**18
 READ_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
@@ -64,12 +65,15 @@ def is_nested(name: str) -> bool:
 def zip_members(stream: IO[bytes], bounds: Bounds) -> Iterator[Member]:
     """The files of a zip, a manifest first. Raises Refused for the whole of it before that."""
     with open_archive(stream, bounds) as archive:
-        for entry in sorted(entries_of(archive), key=lambda each: not is_manifest(each.filename)):
+        entries = sorted(entries_of(archive), key=lambda each: not is_manifest(each.filename))
+        encoding = encoding_of(entries)
+        for entry in entries:
+            name = name_of(entry, encoding)
             try:
                 check_entry(entry, bounds)
-                yield Member(entry.filename, entry.file_size, read_entry(archive, entry, bounds))
+                yield Member(name, entry.file_size, read_entry(archive, entry, bounds))
             except Refused as refusal:
-                yield Member(entry.filename, entry.file_size, refusal=refusal)
+                yield Member(name, entry.file_size, refusal=refusal)
 
 
 def open_archive(stream: IO[bytes], bounds: Bounds) -> zipfile.ZipFile:

@@ -151,6 +151,8 @@ def _chosen(turn: Sequence[Group], wanted: str, besides: Collection[UUID]) -> Gr
 def _decide(request: HttpRequest, dataset: Dataset) -> HttpResponse:
     """One decision about all ticked samples, for a browser without JavaScript."""
     form = DecisionsForm(request.POST, dataset=dataset)
+    if "note" in form.errors:
+        raise invalid("note_too_long", str(form.errors["note"][0]), field="note")
     if not form.is_valid():
         raise invalid("nothing_chosen", _("Tick at least one, then press what to do with it."))
     said = form.cleaned_data
