@@ -66,7 +66,14 @@ ALIKE = st.builds(
 )
 
 
-@given(st.lists(ALIKE, max_size=6), st.dictionaries(st.sampled_from("abcdefo"), st.sampled_from(["train", "validation", "test"])))  # fmt: skip
+# A sample is of one group.
+FOUND = st.lists(ALIKE, max_size=6, unique_by=lambda each: each.sample)
+SPLITS = st.dictionaries(
+    st.sampled_from("abcdefo"), st.sampled_from(["train", "validation", "test"])
+)
+
+
+@given(FOUND, SPLITS)
 def test_a_placing_never_brings_two_splits_together(
     found: list[Alike], splits: dict[str, str]
 ) -> None:
