@@ -2,15 +2,23 @@
 
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
-from apps.datasets.ingest.folders import class_key
+from apps.datasets.ingest.folders import MAX_CLASS, class_key
 from apps.datasets.lineage import STANDING, Lineage, lineage_of
-from apps.datasets.models import Dataset, LabelClass, SchemaChange
+from apps.datasets.models import Contribution, Dataset, LabelClass, SchemaChange
 from apps.datasets.tallies import left_behind
 from apps.errors import RuleError
+
+
+class Claim(NamedTuple):
+    """What a file's words make of its class."""
+
+    label: LabelClass | None
+    unknown: str  # the name of what is no class (yet)
+    fixes: list[str]  # as receipts say it
 
 
 class Classes:
@@ -25,6 +33,19 @@ class Classes:
 
     def named(self, name: str) -> LabelClass | None:
         return self._known.get(class_key(name))
+
+    def claimed(self, name: str, contribution: Contribution) -> Claim:
+        """By its manifest, table or folder (the first that says anything), else as its sender chose.
+
+        What is too long for a class is none: cut, two such names could become the same class.
+        """
+        if not name:
+            label = self.chosen(contribution.default_class, contribution.created_at)
+            return Claim(label, "", [])
+        if len(name) > MAX_CLASS:
+            return Claim(None, "", ["class_too_long"])
+        label = self.named(name)
+        return Claim(label, "" if label else name, [])
 
     def chosen(self, label: LabelClass | None, at: datetime) -> LabelClass | None:
         """A class that somebody chose at that moment, as it is today: None where it was split."""

@@ -31,9 +31,11 @@ def judge_waiting() -> int:
     finished = 0
     while change := claim_policy_change():
         try:
+            with_it = _waiting_too(change)
             for _judged in portions(change):
                 pass
             _keep_claim(change, judged_at=Now(), claimed_by="", claimed_until=None)
+            unjudged().filter(pk__in=with_it, claimed_until=None).update(judged_at=Now())
             finished += 1
         except RuleError:
             log.warning("change of policy %s was taken over by another worker", change.pk)
@@ -66,6 +68,12 @@ def claim_policy_change() -> PolicyChange | None:
     return PolicyChange.objects.select_related("by").get(pk=key)
 
 
+def _waiting_too(change: PolicyChange) -> list[int]:
+    """Changes of the same dataset that are known by now: one pass judges by all of them."""
+    others = unjudged().filter(dataset=change.dataset_id, claimed_until=None)
+    return list(others.values_list("pk", flat=True))
+
+
 def portions(change: PolicyChange) -> Iterator[int]:
     """Judge what waits by the policy as it is by now; yields how many samples each portion looked at.
 
@@ -96,7 +104,8 @@ def _judge(dataset: Dataset, samples: list[Sample], change: PolicyChange) -> Non
     held = [sample for sample in samples if sample.hold == Hold.EXPERT]
     freed = [sample for sample in held if verdict(votes[sample.pk], rule).state != EXPERT]
     change_samples(freed, hold=Hold.NONE, **NO_LEASE)
-    settle_by_votes(dataset, samples, change.by)
+    # Whoever came or went decided nothing.
+    settle_by_votes(dataset, samples, None if change.people else change.by)
 
 
 def _keep_claim(change: PolicyChange, **fields: object) -> None:

@@ -41,7 +41,7 @@ def judge_again(dataset: Dataset, by: Any) -> None:
     """
     if dataset.policy == Policy.CONSENSUS:
         same = _policy(dataset)
-        PolicyChange.objects.create(dataset=dataset, by=by, before=same, after=same)
+        PolicyChange.objects.create(dataset=dataset, by=by, before=same, after=same, people=True)
         ring(JUDGE)
 
 

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from apps.datasets import blobs, staging
-from apps.datasets.actions.classing import Classes
+from apps.datasets.actions.classing import Claim, Classes
 from apps.datasets.actions.matching import Rows
 from apps.datasets.actions.placing import Placed, link_newcomers, place_newcomers
 from apps.datasets.ingest.folders import Claims, folder_claims
@@ -79,13 +79,14 @@ def _write(dataset_id: int, taken: list[Taken]) -> None:
     rows = Rows(each.receipt for each in ours)
     fresh: list[tuple[Taken, Sample]] = []
     for each in ours:
-        twin = twins.of(each)
-        sample = twin or _sample(each, rows.of(each.receipt), classes)
+        twin, row = twins.of(each), rows.of(each.receipt)
+        claim = classes.claimed(row.label or each.claims.label, each.receipt.contribution)
+        sample = twin or _sample(each, row, claim)
+        _fill(each, sample, None if twin else [*each.image.fixes, *claim.fixes])
         if twin is None:
             _keep_stored(each)
             twins.add(each, sample)
             fresh.append((each, sample))
-        _fill(each, sample, duplicate=twin is not None)
     placed = place_newcomers(dataset_id, [sample for _each, sample in fresh])
     created = Sample.objects.bulk_create(sample for _each, sample in fresh)
     link_newcomers(placed)
@@ -167,18 +168,15 @@ class _Twins:
         self._pixels[each.image.content_sha256] = self._blobs[each.blob] = sample
 
 
-def _sample(each: Taken, row: Row, classes: Classes) -> Sample:
+def _sample(each: Taken, row: Row, claim: Claim) -> Sample:
     """The manifest's row counts before the folders, those before what the contribution says."""
     contribution = each.receipt.contribution
-    claimed = row.label or each.claims.label
-    chosen = classes.chosen(contribution.default_class, contribution.created_at)
-    label = classes.named(claimed) if claimed else chosen
     return Sample(
         dataset_id=contribution.dataset_id,
         contribution=contribution,
         contributor_id=contribution.member_id,
-        label=label,
-        claimed_class="" if label else claimed,
+        label=claim.label,
+        claimed_class=claim.unknown,
         blob_sha256=each.blob,
         thumbnail_sha256=each.thumbnail,
         content_sha256=each.image.content_sha256,
@@ -195,13 +193,13 @@ def _sample(each: Taken, row: Row, classes: Classes) -> Sample:
     )
 
 
-def _fill(each: Taken, sample: Sample, *, duplicate: bool) -> None:
+def _fill(each: Taken, sample: Sample, fixes: list[str] | None) -> None:
+    """fixes: what was mended in it; None: its sample is of another file."""
     receipt = each.receipt
     receipt.sample = sample
-    if duplicate:
+    if fixes is None:
         receipt.outcome, receipt.code, receipt.facts = Outcome.DUPLICATE, "duplicate", {}
     else:
-        fixes = [*each.image.fixes, *each.claims.fixes]
         receipt.outcome = Outcome.FIXED if fixes else Outcome.ACCEPTED
         receipt.code, receipt.facts = "", {"fixes": fixes}
 

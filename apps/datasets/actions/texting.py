@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.datasets import blobs, staging
-from apps.datasets.actions.classing import Classes
+from apps.datasets.actions.classing import Claim, Classes
 from apps.datasets.ingest.folders import folder_claims
 from apps.datasets.ingest.refusal import Refused
 from apps.datasets.ingest.text import CleanText, Entry, clean_text, read_entries
@@ -58,10 +58,12 @@ def _take(parent: Receipt, portion: list[Entry]) -> None:
             assert each.clean is not None
             twin = known.get(each.clean.content_sha256)
             if twin is None:
-                twin = _sample(parent, each, classes)
+                named = each.entry.label or folder_claims(parent.name).label
+                claim = classes.claimed(named, parent.contribution)
+                twin = _sample(parent, each, claim)
                 samples.append(twin)
                 known[each.clean.content_sha256] = twin
-                fixes = [*each.clean.fixes, *each.entry.fixes]
+                fixes = [*each.clean.fixes, *claim.fixes]
                 each.receipt.outcome = Outcome.FIXED if fixes else Outcome.ACCEPTED
                 each.receipt.facts = {"fixes": fixes}
             else:
@@ -120,20 +122,16 @@ def _known(dataset: Dataset, read: Iterable[Read]) -> dict[str, Sample]:
     return {sample.content_sha256: sample for sample in live}
 
 
-def _sample(parent: Receipt, each: Read, classes: Classes) -> Sample:
+def _sample(parent: Receipt, each: Read, claim: Claim) -> Sample:
     clean = each.clean
     assert clean is not None
     contribution = parent.contribution
-    claims = folder_claims(parent.name)
-    claimed = each.entry.label or claims.label
-    chosen = classes.chosen(contribution.default_class, contribution.created_at)
-    label = classes.named(claimed) if claimed else chosen
     return Sample(
         dataset_id=contribution.dataset_id,
         contribution=contribution,
         contributor_id=contribution.member_id,
-        label=label,
-        claimed_class="" if label else claimed,
+        label=claim.label,
+        claimed_class=claim.unknown,
         blob_sha256=blobs.put(clean.data),
         content_sha256=clean.content_sha256,
         media_type="text/plain",
@@ -142,7 +140,7 @@ def _sample(parent: Receipt, each: Read, classes: Classes) -> Sample:
         source=each.entry.source or contribution.source,
         licence=Licence.spelled(each.entry.licence) or contribution.licence,
         group=each.entry.group or clean.content_sha256[:32],
-        declared_split=each.entry.split or claims.split,
+        declared_split=each.entry.split or folder_claims(parent.name).split,
     )
 
 

@@ -12,7 +12,15 @@ from apps.datasets.ingest.refusal import Refused
 from apps.datasets.ingest.zip_names import encoding_of, name_of
 
 CHUNK = 2**18
-READ_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+READ_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    UnicodeDecodeError,  # a name that says it is UTF-8, and is not
+)
 NESTED = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".xz", ".zst", ".bz2")
 LITTER = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 
@@ -65,10 +73,10 @@ def is_nested(name: str) -> bool:
 def zip_members(stream: IO[bytes], bounds: Bounds) -> Iterator[Member]:
     """The files of a zip, a manifest first. Raises Refused for the whole of it before that."""
     with open_archive(stream, bounds) as archive:
-        entries = sorted(entries_of(archive), key=lambda each: not is_manifest(each.filename))
+        entries = list(entries_of(archive))
         encoding = encoding_of(entries)
-        for entry in entries:
-            name = name_of(entry, encoding)
+        named = [(name_of(entry, encoding), entry) for entry in entries]
+        for name, entry in sorted(named, key=lambda each: not is_manifest(each[0])):
             try:
                 check_entry(entry, bounds)
                 yield Member(name, entry.file_size, read_entry(archive, entry, bounds))

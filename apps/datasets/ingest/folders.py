@@ -27,7 +27,6 @@ class Claims(NamedTuple):
 
     label: str
     split: str
-    fixes: tuple[str, ...] = ()  # what was left out, as receipts say it
 
 
 def clean_name(name: str) -> str:
@@ -63,11 +62,5 @@ def folder_claims(name: str) -> Claims:
     folders = [part.strip() for part in clean_name(name).split("/")[:-1]]
     if folders and folders[-1].casefold() in SPLIT_FOLDERS:
         return Claims("", SPLIT_FOLDERS[folders[-1].casefold()])
-    label, fixes = class_named(folders[-1] if folders else "")
     ancestors = (SPLIT_FOLDERS.get(part.casefold(), "") for part in reversed(folders[:-1]))
-    return Claims(label, next(filter(None, ancestors), ""), fixes)
-
-
-def class_named(name: str) -> tuple[str, tuple[str, ...]]:
-    """The class, and what a receipt says was mended: cut short, two long names could become one class."""
-    return (name, ()) if len(name) <= MAX_CLASS else ("", ("class_too_long",))
+    return Claims(folders[-1] if folders else "", next(filter(None, ancestors), ""))

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
-from apps.datasets.ingest.lookalike import pdq_of
+from apps.datasets.ingest.lookalike import is_comparable, pdq_of
 from apps.datasets.ingest.refusal import Refused
 
 THUMBNAIL_SIDE = 256
@@ -117,7 +117,7 @@ def _clean(data: bytes, kind: str, max_pixels: int) -> CleanImage:
         width=image.width,
         height=image.height,
         content_sha256=_content_sha256(image),
-        pdq=pdq_of(small or image),
+        pdq=pdq_of(small or image) if is_comparable(image.size) else "",
         fixes=fixes,
     )
     fresh = _fresh(image)

@@ -10,8 +10,9 @@ at most (23 < 2 × 12). So the slices of a picture and their one-bit neighbours 
 from PIL import Image
 
 MAX_DISTANCE = 23
-# PDQ looks at 64×64 points: a smaller picture has none of the detail that it compares.
+# PDQ looks at 64×64 points: a smaller picture has none of the detail that it compares, nor has a strip.
 MIN_SIDE = 64
+MAX_RATIO = 4
 # PDQ's own measure of how much there is to compare, 0 to 100; its authors discard below 50.
 MIN_QUALITY = 50
 # Hashed at this size: the hash of the whole picture differs by few bits and costs twenty times more.
@@ -23,10 +24,13 @@ SLICE = 22  # bits kept free for a slice's value in its key
 MASKS = [(0, *(1 << bit for bit in range(width))) for width in WIDTHS]
 
 
+def is_comparable(size: tuple[int, int]) -> bool:
+    """By the picture's own width and height: a copy of another size must be judged the same."""
+    return min(size) >= MIN_SIDE and max(size) <= MAX_RATIO * min(size)
+
+
 def pdq_of(image: Image.Image) -> str:
-    """64 hex digits; empty for a picture that is too small or too plain to be compared."""
-    if min(image.size) < MIN_SIDE:
-        return ""
+    """64 hex digits, of a picture or its thumbnail; empty for one that is too plain to be compared."""
     # Only the ingest worker decodes images; the web process must not load numpy.
     import numpy as np  # noqa: PLC0415
     import pdqhash  # noqa: PLC0415

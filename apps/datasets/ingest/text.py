@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from apps.datasets.ingest.folders import SPLIT_FOLDERS, UNSEEN, class_named
+from apps.datasets.ingest.folders import SPLIT_FOLDERS, UNSEEN
 from apps.datasets.ingest.refusal import Refused
 
 # Column names by what they mean, in the order in which they are looked for.
@@ -38,7 +38,6 @@ class Entry:
     group: str = ""
     source: str = ""
     licence: str = ""  # as it is written
-    fixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,16 +136,14 @@ def _entry(line: int, row: Mapping[str, object]) -> Entry:
     if not named.keys() & set(TEXT):
         raise Refused("no_text_column", columns=", ".join(TEXT))
     split = _value(named, SPLIT).casefold()
-    label, fixes = class_named(_words(named, LABEL))
     return Entry(
         line,
         _value(named, TEXT),
-        label,
+        _words(named, LABEL),
         SPLIT_FOLDERS.get(split, ""),
         _words(named, GROUP)[:80],
         _words(named, SOURCE)[:120],
         _words(named, LICENCE),
-        fixes,
     )
 
 

@@ -11,6 +11,7 @@ from zipfile import ZipInfo
 SAYS_UTF8 = 0x800  # general purpose bit 11 (PKWARE's APPNOTE, 4.4.4)
 FAT = 0  # what Windows says that it is
 OLD = "cp437"
+FIRST_OF_THREE_BYTES = "\u0800"
 # So many names say enough.
 LOOKED_AT = 1000
 
@@ -21,9 +22,13 @@ def encoding_of(entries: Iterable[ZipInfo]) -> str:
     if not odd:
         return OLD
     raw = "\n".join(each.filename for each in islice(odd, LOOKED_AT)).encode(OLD)
-    found = [encoding for encoding in ("utf-8", "gb18030") if _reads(raw, encoding)]
-    # Windows writes in the code page of its country; where UTF-8 is unmarked, something else wrote it.
-    return (found[-1] if odd[0].create_system == FAT else found[0]) if found else OLD
+    text = _text(raw, "utf-8")
+    # Windows writes in the code page of its country, in which two bytes may pass for UTF-8, seldom three.
+    if text and (odd[0].create_system != FAT or max(text) >= FIRST_OF_THREE_BYTES):
+        return "utf-8"
+    if _is_usual(_text(raw, "gb18030")):
+        return "gb18030"
+    return "utf-8" if text else OLD
 
 
 def name_of(entry: ZipInfo, encoding: str) -> str:
@@ -34,16 +39,21 @@ def name_of(entry: ZipInfo, encoding: str) -> str:
 
 
 def _is_unmarked(entry: ZipInfo) -> bool:
-    return not entry.flag_bits & SAYS_UTF8
+    """From Python 3.12 on the library takes a name from the field that states it in Unicode, if any."""
+    return not entry.flag_bits & SAYS_UTF8 and entry.orig_filename.startswith(entry.filename)
 
 
-def _reads(raw: bytes, encoding: str) -> bool:
-    """Whether the bytes make sense so. Many a Western name is right in GBK, too, but in characters that
-    hardly anybody uses: it is taken for Chinese where half of them at least are in GB 2312."""
+def _text(raw: bytes, encoding: str) -> str:
+    """Empty where the bytes are none of this encoding."""
     try:
-        text = raw.decode(encoding)
+        return raw.decode(encoding)
     except UnicodeDecodeError:
-        return False
+        return ""
+
+
+def _is_usual(text: str) -> bool:
+    """Many a Western name is right in GB 18030, too, but in characters that hardly anybody uses: it is taken
+    for Chinese where half of them at least are in GB 2312."""
     beyond = "".join(each for each in text if not each.isascii())
     usual = beyond.encode("gb2312", errors="ignore").decode("gb2312")
-    return encoding == "utf-8" or 2 * len(usual) >= len(beyond)
+    return bool(beyond) and 2 * len(usual) >= len(beyond)

@@ -88,13 +88,17 @@ class SchemaChange(models.Model):
 
 
 class PolicyChange(models.Model):
-    """The review policy before and after; a worker then judges by it what waits, under a claim."""
+    """The review policy before and after, or `people`: the policy stayed, and who may be asked changed.
+
+    A worker then judges what waits, under a claim.
+    """
 
     dataset = models.ForeignKey(Dataset, models.CASCADE, related_name="policy_changes")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     at = models.DateTimeField(db_default=Now())
     before = models.JSONField()
     after = models.JSONField()
+    people = models.BooleanField(default=False)
     judged_at = models.DateTimeField(null=True)
     claimed_by = models.CharField(max_length=80, blank=True)
     claimed_until = models.DateTimeField(null=True)

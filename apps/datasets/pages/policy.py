@@ -55,5 +55,6 @@ def policy(request: HttpRequest, slug: str) -> HttpResponse:
         "form": form,
         "preview": preview,
     }
-    context |= paged(request, dataset.policy_changes.select_related("by"), SHOWN)
+    changes = dataset.policy_changes.filter(people=False).select_related("by")
+    context |= paged(request, changes, SHOWN)
     return render(request, "datasets/policy.html", context)

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from apps.datasets import actions
-from apps.datasets.models import Dataset, Hold, PolicyChange, Role, Sample
+from apps.datasets.actions import judging
+from apps.datasets.models import Annotation, Dataset, Hold, PolicyChange, Role, Sample
 from apps.datasets.tasks import judge
 from apps.datasets.tests.cast import make_member
+from apps.state.models import Event
 
 
 @pytest.fixture
@@ -94,6 +96,37 @@ def test_nobody_waits_for_whoever_has_gone(
         actions.remove_member(consensus, eve if how == "leaves" else cast.ada, eve)
     judge()
     assert hold_of(cat) == Hold.EXPERT
+
+
+def test_whoever_comes_has_decided_nothing(
+    consensus: Dataset, samples: list[Sample], cast: Any, browser_of: Any
+) -> None:
+    """What agrees by now, for whatever reason, is settled by the votes, not by the newcomer."""
+    dog = samples[1]
+    Annotation.objects.create(
+        sample=dog, label=dog.label, by=cast.chen, role=Annotation.As.REVIEWER
+    )
+    joins(consensus, cast.ada, Role.REVIEWER)
+    dog.refresh_from_db()
+    assert dog.status == "approved"
+    event = Event.objects.about(dog).last()
+    assert (event.became, event.by) == ("approved", None)
+    page = browser_of(cast.ada).get("/datasets/pets/policy/").content.decode()
+    assert page.count("ada</p>") == 1, "only the change of policy is listed"
+
+
+def test_one_pass_judges_for_all_who_came(
+    consensus: Dataset, cast: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[int] = []
+    plain = judging.portions
+    monkeypatch.setattr(judging, "portions", lambda each: (passes.append(each.pk), plain(each))[1])
+    for name in ("eve", "finn", "gus"):
+        token = actions.invite(consensus, cast.ada, Role.REVIEWER)[1]
+        actions.accept_invitation(token, make_member(name))
+    judge()
+    assert len(passes) == 1
+    assert not judging.unjudged().exists()
 
 
 def test_nothing_is_judged_where_nobody_votes(dataset: Dataset, cast: Any) -> None:

@@ -16,6 +16,7 @@ from PIL import Image, ImageFilter
 
 from apps.datasets import actions
 from apps.datasets.grouping import Alike, place
+from apps.datasets.ingest.image import clean_image
 from apps.datasets.ingest.lookalike import MAX_DISTANCE, band_keys, distance, pdq_of, probe_keys
 from apps.datasets.lookalikes import candidates
 from apps.datasets.models import LookBand, Receipt, Sample
@@ -136,8 +137,9 @@ def test_small_and_plain_pictures_are_not_compared(contribute: Any) -> None:
     flat = [jpeg(Image.new("RGB", (200, 200), colour)) for colour in ("#888", "#898989")]
     tiny = [jpeg(picture(n).resize((63, 63))) for n in (1, 1)]
     contribute({f"cat/{n}.jpg": data for n, data in enumerate([*flat, *tiny])})
-    assert pdq_of(picture(1).resize((63, 64))) == ""
-    assert pdq_of(picture(1).resize((64, 64))) != ""
+    for size, compared in (((63, 64), False), ((64, 64), True)):
+        small = clean_image(jpeg(picture(1).resize(size)), max_pixels=10**7)
+        assert bool(small.pdq) is compared
     assert not LookBand.objects.exists()
 
 
@@ -335,3 +337,14 @@ def test_those_of_before_are_filled_in_from_their_receipts(
     Sample.objects.update(lookalike_of=None)
     import_module("apps.datasets.migrations.0012_fill_lookalike_of").fill(apps, None)
     assert dict(Sample.objects.values_list("pk", "lookalike_of")) == known
+
+
+@pytest.mark.parametrize(
+    ("ratio", "compared"), [(1.5, True), (3.9, True), (4.2, False), (9, False)]
+)
+@pytest.mark.parametrize("width", [512, 600, 767, 1000, 1279, 1600])
+def test_whether_a_strip_is_compared_does_not_depend_on_its_size(
+    ratio: float, compared: bool, width: int
+) -> None:
+    strip = picture(1).resize((width, int(width / ratio)))
+    assert bool(clean_image(jpeg(strip), max_pixels=10**7).pdq) is compared

@@ -370,14 +370,6 @@ def test_a_name_keeps_its_last_thousand_characters(contribute: Any) -> None:
     assert set(contribution.receipts.values_list("name", flat=True)) == {at, over[1:]}
 
 
-def test_a_folder_names_a_class_by_its_first_eighty_characters(contribute: Any) -> None:
-    contribution = contribute(
-        {"a" * 80 + "/1.png": make_image(1), "b" * 81 + "/2.png": make_image(2)}
-    )
-    claims = set(contribution.samples.values_list("claimed_class", flat=True))
-    assert claims == {"a" * 80, "b" * 80}
-
-
 @pytest.mark.parametrize(("length", "status"), [(120, 201), (121, 400)])
 def test_a_source_has_its_length(
     dataset: Any, cast: Any, browser_of: Any, length: int, status: int

@@ -34,7 +34,8 @@ def read(names: list[bytes], system: int) -> list[str]:
     entries = []
     for name in names:
         entry = ZipInfo("x")
-        entry.filename, entry.create_system = name.decode("cp437"), system
+        entry.filename = entry.orig_filename = name.decode("cp437")
+        entry.create_system = system
         entries.append(entry)
     encoding = encoding_of(entries)
     return [name_of(entry, encoding) for entry in entries]
@@ -51,7 +52,9 @@ def read(names: list[bytes], system: int) -> list[str]:
         (["１２３，测试/猫。png"], "gbk", FAT),
         (["照片/猫/1.png", "Möwe/2.png"], "utf-8", UNIX),
         (["Möwe/1.png"], "utf-8", UNIX),
+        (["正常/1.png", "异常/2.png"], "utf-8", FAT),
         (["Möwe/Größe/é.png"], "cp437", FAT),
+        (["Größe/1.png"], "cp437", FAT),  # right in GB 18030, too: "Gr斸e"
         (["piñata/à la carte.png"], "cp437", FAT),
         (["plain/1.png"], "ascii", FAT),
     ],
@@ -68,8 +71,26 @@ def test_any_bytes_are_some_name(names: list[bytes], system: int) -> None:
 def test_what_is_marked_stays(contribute: Any) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("è/1.png", make_image())
-    assert "è/1.png" in outcomes(contribute({"marked.zip": out.getvalue()}))
+        archive.writestr("猫/1.png", make_image())
+        archive.writestr("xxxx/2.png", make_image(2))
+    mixed = out.getvalue().replace(b"xxxx", "狗狗".encode("gbk"))
+    names = outcomes(contribute({"mixed.zip": mixed}))
+    assert {"猫/1.png", "狗狗/2.png"} <= set(names)
+
+
+def test_a_name_that_the_library_took_from_elsewhere_stays() -> None:
+    """The field for Unicode names, which Python reads from 3.12 on."""
+    entry = ZipInfo("mao/1.png")
+    entry.filename = "猫/1.png"
+    assert name_of(entry, encoding_of([entry])) == "猫/1.png"
+
+
+def test_a_name_that_is_not_the_utf_8_it_says_it_is(contribute: Any) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("猫/1.png", make_image())
+    lying = out.getvalue().replace("猫".encode(), b"\xff\xfe\xfd")
+    assert outcomes(contribute({"lying.zip": lying})) == {"lying.zip": "bad_archive"}
 
 
 def test_a_chinese_folder_is_its_class(contribute: Any) -> None:

@@ -12,6 +12,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 
 
+def settings_of(queue: str) -> dict[str, str]:
+    """What the Procfile's line for this queue sets in the environment."""
+    lines = (ROOT / "Procfile").read_text().splitlines()
+    line = next(each for each in lines if f" -Q {queue} " in each)
+    words = line.partition("scripts/")[0].split()
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
 class WorkerProcess:
     """`celery worker` as the Procfile starts it, for one queue."""
 
@@ -22,7 +30,12 @@ class WorkerProcess:
         command += ["--without-gossip", "--without-mingle", "-l", "INFO"]
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env=env, stdout=out, stderr=out, start_new_session=True
+                command,
+                cwd=ROOT,
+                env=env | settings_of(queue),
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
             )
         self.known: set[int] = set()
 
