@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import socket
+import statistics
 import string
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import psutil
@@ -27,7 +28,7 @@ from apps.datasets import actions
 from apps.datasets.bench import bare_all, photos
 from apps.datasets.models import Contribution, Licence, Receipt
 
-WARM, IMAGES = 96, 512
+WARM, IMAGES, ROUNDS = 96, 256, 5
 # As the browser sends them: announced in portions, then one request each, three at once.
 PORTION, AT_ONCE = 100, 3
 LIVE_SECONDS = 2
@@ -36,36 +37,59 @@ TOKEN = "b" * 32
 
 
 def ingest_http_cpu() -> dict[str, Any]:
-    """Server CPU from the first announcement to the last receipt, by image: HTTP, messages, ingest."""
+    """Server CPU from the first announcement to the last receipt, by image: HTTP, messages, ingest.
+
+    The median of the rounds: these machines have slow minutes. Each round's own share of decoding and
+    encoding, measured beside it, says how fast the machine was.
+    """
     member = get_user_model().objects.create_user("ben", "ben@example.org")
     dataset = actions.create_dataset(
         member, title="B", slug="b", licence=Licence.CC0, class_names=["a"]
     )
+    rounds: list[Round] = []
     with site("web", "ingest") as (port, processes):
         sender = Sender(port, member)
         upload(sender, dataset, member, photos(WARM, 0))
-        files = photos(IMAGES, WARM)
-        before, began = cpu_seconds(processes), time.monotonic()
-        upload(sender, dataset, member, files)
-        wall = time.monotonic() - began
-        spent = [after - start for after, start in zip(cpu_seconds(processes), before, strict=True)]
-    with tempfile.TemporaryDirectory() as folder:
-        began = time.process_time()
-        bare_all(files, Path(folder))
-        bare = 1000 * (time.process_time() - began) / IMAGES
-    value = 1000 * sum(spent) / IMAGES
+        for number in range(ROUNDS):
+            files = photos(IMAGES, WARM + number * IMAGES)
+            before, began = cpu_seconds(processes), time.monotonic()
+            upload(sender, dataset, member, files)
+            wall = time.monotonic() - began
+            after = cpu_seconds(processes)
+            web, ingest = (end - start for end, start in zip(after, before, strict=True))
+            rounds.append(Round(web, ingest, _alone(files), wall))
+    middle = Round(*(statistics.median(each) for each in zip(*rounds, strict=True)))
+    totals = [1000 * (each.web + each.ingest) / IMAGES for each in rounds]
+    value = statistics.median(totals)
     size = sum(map(len, files)) // IMAGES // 1000
-    web, ingest = (1000 * each / IMAGES for each in spent)
+    web, ingest, alone = (1000 * each / IMAGES for each in middle[:3])
     return {
         "name": "ingest_http_cpu",
         "value": round(value, 2),
         "unit": "ms",
         "target": "≤ 12",
         "met": value <= 12,
-        "rounds": IMAGES,
-        "detail": f"600×440 JPEGs of {size} KB: web {web:.1f} ms, ingest {ingest:.1f} ms of CPU; "
-        f"{IMAGES / wall:.0f} images/s; decoding and encoding them alone takes {bare:.1f} ms here",
+        "rounds": ROUNDS,
+        "detail": f"{IMAGES} 600×440 JPEGs of {size} KB a round, {min(totals):.1f} to {max(totals):.1f}: "
+        f"web {web:.1f} ms, ingest {ingest:.1f} ms of CPU; {IMAGES / middle.wall:.0f} images/s; "
+        f"decoding and encoding them alone takes {alone:.1f} ms here",
     }
+
+
+class Round(NamedTuple):
+    """Seconds: CPU of the two kinds of processes, CPU of the bare loop, and by the clock."""
+
+    web: float
+    ingest: float
+    alone: float
+    wall: float
+
+
+def _alone(files: list[bytes]) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.process_time()
+        bare_all(files, Path(folder))
+        return time.process_time() - began
 
 
 # --- the site ---------------------------------------------------------------------------------
