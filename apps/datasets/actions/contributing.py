@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Sum
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
@@ -16,7 +16,7 @@ from apps.datasets.actions.withdrawing import ERASE
 from apps.datasets.ingest.folders import clean_name
 from apps.datasets.models import Contribution, Dataset, LabelClass, Licence, Receipt, Role, Sample
 from apps.datasets.permissions import contribution_for, own_receiving, require
-from apps.datasets.portions import portions
+from apps.datasets.portions import insert_once, portions
 from apps.datasets.storage import require_room, require_room_for_one
 from apps.errors import RuleError, forbidden, invalid
 from apps.state.actions import move
@@ -179,11 +179,11 @@ def take_arrived(contribution_id: int, name: str, arrived: staging.Arrived) -> R
     """The receipt of bytes that lie in staging; the file is its from then on."""
     name = clean_name(name)
     key = {"contribution_id": contribution_id, "name": name, "source_sha256": arrived.sha256}
-    try:
-        with transaction.atomic():
-            receipt = Receipt.objects.create(**key, size=arrived.size, archive=arrived.archive)
+    receipt = Receipt(**key, size=arrived.size, archive=arrived.archive)
+    with transaction.atomic():
+        if is_new := insert_once(receipt):
             _stage_or_refuse(receipt, arrived)
-    except IntegrityError:  # it is here already
+    if not is_new:
         known = Receipt.objects.get(**key)
         return _try_again(known, arrived) if known.outcome == Receipt.Outcome.REFUSED else known
     ring(INGEST)

@@ -15,9 +15,8 @@ from apps.datasets.ingest.refusal import Refused
 
 THUMBNAIL_SIDE = 256
 MIN_SIDE = 4
-# Rows of a piece that is worked on at a time: small enough to stay in the processor's cache, and not to
-# be asked of the system anew, page by page, for every picture.
-BAND = 64
+# Pixels of a piece that is worked on at a time, where no other whole picture should be in memory.
+PIECE = 2**19
 # The lossless WebP encoder takes twenty bytes a pixel; a larger picture is stored as PNG.
 WEBP_PIXELS = 12_000_000
 # What the first bytes say. Names never decide.
@@ -198,9 +197,13 @@ def _to_kept_mode(image: Image.Image, kind: str) -> Image.Image:
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """(top, some rows) from top to bottom: so that no work needs another whole image."""
-    for top in range(0, image.height, BAND):
-        yield top, image.crop((0, top, image.width, min(top + BAND, image.height)))
+    """(top, some rows) from top to bottom: so that no work needs another whole large image."""
+    rows = max(1, PIECE // image.width)
+    if rows >= image.height:
+        yield 0, image
+        return
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def _high_bytes(image: Image.Image) -> Image.Image:

@@ -122,7 +122,7 @@ def test_a_large_webp_is_stored_as_png(contribute: Any, monkeypatch: pytest.Monk
 def test_sixteen_bits_keep_their_high_byte_in_every_band(
     contribute: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.datasets.ingest.image.BAND", 7)
+    monkeypatch.setattr("apps.datasets.ingest.image.PIECE", 7 * 5)
     grey = Image.new("I;16", (5, 20))
     for y in range(20):
         for x in range(5):
