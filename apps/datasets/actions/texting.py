@@ -52,15 +52,14 @@ def _take(parent: Receipt, portion: list[Entry]) -> None:
         fresh = _not_taken(parent, read)
         kept = [each for each in fresh if each.clean]
         known = _known(dataset, kept)
-        classes = Classes(dataset.pk)
+        classes, folder = Classes(dataset.pk), folder_claims(parent.name)
         samples: list[Sample] = []
         for each in kept:
             assert each.clean is not None
             twin = known.get(each.clean.content_sha256)
             if twin is None:
-                named = each.entry.label or folder_claims(parent.name).label
-                claim = classes.claimed(named, parent.contribution)
-                twin = _sample(parent, each, claim)
+                claim = classes.claimed(each.entry.label or folder.label, parent.contribution)
+                twin = _sample(parent, each, claim, each.entry.split or folder.split)
                 samples.append(twin)
                 known[each.clean.content_sha256] = twin
                 fixes = [*each.clean.fixes, *claim.fixes]
@@ -122,7 +121,7 @@ def _known(dataset: Dataset, read: Iterable[Read]) -> dict[str, Sample]:
     return {sample.content_sha256: sample for sample in live}
 
 
-def _sample(parent: Receipt, each: Read, claim: Claim) -> Sample:
+def _sample(parent: Receipt, each: Read, claim: Claim, split: str) -> Sample:
     clean = each.clean
     assert clean is not None
     contribution = parent.contribution
@@ -140,7 +139,7 @@ def _sample(parent: Receipt, each: Read, claim: Claim) -> Sample:
         source=each.entry.source or contribution.source,
         licence=Licence.spelled(each.entry.licence) or contribution.licence,
         group=each.entry.group or clean.content_sha256[:32],
-        declared_split=each.entry.split or folder_claims(parent.name).split,
+        declared_split=split,
     )
 
 

@@ -30,9 +30,7 @@ def test_a_file_costs_a_few_statements(batch: Any, cast: Any, browser_of: Any) -
     """Session, member, may they send, the receipt, and whether a worker was rung: nothing twice."""
     ben = browser_of(cast.ben)
     put(ben, batch, 0)
-    with CaptureQueriesContext(
-        connection,
-    ) as asked:
+    with CaptureQueriesContext(connection) as asked:
         assert put(ben, batch, 1).status_code == 201
     statements = [each["sql"] for each in asked if "SAVEPOINT" not in each["sql"]]
     assert len(statements) <= 5, statements
