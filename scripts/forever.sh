@@ -16,6 +16,8 @@ trap stop TERM INT HUP
 while [ -z "$stopping" ]; do
     "$@" &
     child=$!
+    # A signal that came before there was a number to send it to.
+    [ -z "$stopping" ] || kill -TERM "$child" 2>/dev/null
     # A trapped signal ends `wait` early; only a child that is gone ends this loop.
     while :; do
         wait "$child"
