@@ -57,6 +57,7 @@ COLUMNS = {
     "width": "pixels",
     "height": "pixels",
     "sealed": "salted hash of a sealed label",
+    "source": "where it comes from, as whoever brought it says; null where they did not",
 }
 NUMBERS = {"width", "height"}
 LICENCES = {

@@ -23,6 +23,8 @@ SCHEMA = pa.schema(
         ("height", pa.int32()),
         # Where the label is sealed (then null): sha256(salt, sample, label), see docs/versions.md.
         ("sealed", pa.string()),
+        # Where whoever brought it says it comes from; null where nobody did.
+        ("source", pa.string()),
     ]
 )
 

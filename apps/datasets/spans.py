@@ -8,7 +8,7 @@ from apps.datasets.digest import Row
 from apps.datasets.models import Split, Version, VersionSpan
 
 CHUNK = 5000
-COLUMNS = [*Row._fields, "media_type", "width", "height", "sealed"]
+COLUMNS = [*Row._fields, "media_type", "width", "height", "sealed", "source"]
 
 
 def rows_of(version: Version) -> Iterator[tuple[Any, ...]]:
@@ -29,18 +29,20 @@ def labelled_rows(version: Version) -> Iterator[tuple[str, tuple[Any, ...]]]:
         "sample__media_type",
         "sample__width",
         "sample__height",
+        "sample__source",
     )
     key = version.dataset.seal_key
     ordered = VersionSpan.objects.of(version).order_by("sample__blob_sha256").values_list(*fields)
-    for sample, label_id, split, *rest in ordered.iterator(CHUNK):
+    for sample, label_id, split, *rest, source in ordered.iterator(CHUNK):
         label = names[label_id]
         if version.sealed and split == Split.TEST:
-            yield label, (sample, None, split, *rest, seals.seal(key, sample, label))
+            seal = seals.seal(key, sample, label)
+            yield label, (sample, None, split, *rest, seal, source or None)
         else:
-            yield label, (sample, label, split, *rest, None)
+            yield label, (sample, label, split, *rest, None, source or None)
 
 
 def digested(row: tuple[Any, ...]) -> Row:
     """What of a manifest's row the digest covers."""
-    sample, label, split, group, licence, *_, sealed = row
+    sample, label, split, group, licence, *_, sealed, _source = row
     return Row(sample, f"{seals.MARK}{sealed}" if label is None else label, split, group, licence)

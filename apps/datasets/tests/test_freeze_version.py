@@ -1,5 +1,6 @@
 """Freezing, approving, verifying: what is in a version stays what it is."""
 
+import csv
 import hashlib
 import io
 import json
@@ -52,6 +53,25 @@ def test_the_manifest_alone_gives_the_digest(approved: Any, freeze: Any) -> None
     digest = hashlib.sha256("".join(line + "\n" for line in lines).encode()).hexdigest()
     assert digest == version.digest
     assert table.num_rows == 30
+
+
+def test_the_manifest_says_where_a_sample_comes_from(
+    contribute: Any, approve: Any, freeze: Any, cast: Any, browser_of: Any
+) -> None:
+    """In the file and in its rows as CSV; the digest does not depend on it."""
+    for number, source in enumerate(["St. Anna, scanner 2", ""]):
+        files = {f"cat/{number}-{i}.png": make_image(10 * number + i) for i in range(3)}
+        approve(list(contribute(files, source=source).samples.all()))
+    version = freeze()
+    said = dict(Sample.objects.values_list("blob_sha256", "source"))
+    table = pq.read_table(io.BytesIO(blobs.read(version.manifest_sha256)))
+    found = {row["sample"]: row["source"] for row in table.to_pylist()}
+    assert sorted(map(str, found.values())) == ["None"] * 3 + ["St. Anna, scanner 2"] * 3
+    assert found == {sample: source or None for sample, source in said.items()}
+    text = browser_of(cast.dana).get("/datasets/pets/versions/1/manifest.csv").getvalue().decode()
+    assert {row["sample"]: row["source"] for row in csv.DictReader(StringIO(text))} == said
+    Sample.objects.update(source="elsewhere")
+    call_command("verify_version", "pets@1", stdout=StringIO())
 
 
 @pytest.mark.parametrize(("length", "status"), [(300, 201), (301, 400)])

@@ -16,8 +16,6 @@ from apps.datasets.models import Dataset, Licence, Membership, Receipt, Role, Sa
 from apps.datasets.receipts import sentence
 from apps.datasets.tests.cast import outcomes
 from apps.datasets.tests.test_tallies import check
-from apps.errors import RuleError
-from apps.jobs.actions import propose_job
 
 
 @pytest.fixture
@@ -230,18 +228,14 @@ def test_an_interrupted_file_is_taken_up_without_doubles(
     check()
 
 
-def test_review_version_and_no_training_yet(
-    contribute: Any, approve: Any, freeze: Any, cast: Any
-) -> None:
+def test_review_and_version(contribute: Any, approve: Any, freeze: Any, cast: Any) -> None:
     rows = [{"text": f"{name} {n}", "label": name} for name in ("card", "pin") for n in range(5)]
     batch = contribute({"a.jsonl": "\n".join(map(json.dumps, rows)).encode()})
     approve(list(batch.samples.all()))
     version = freeze()
     assert (version.size, version.failure) == (10, "")
     actions.approve_version(version, cast.ada)
-    with pytest.raises(RuleError) as refusal:
-        propose_job(version, cast.ada, "a job", {})
-    assert refusal.value.code == "task_not_trainable"
+    assert version.status == "approved"
 
 
 EMPTY = "empty_text"
