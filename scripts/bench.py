@@ -23,6 +23,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = (
     "training.bench",
+    "training.bench_input",
+    "training.bench_gloo",
+    "training.bench_accuracy",
     "apps.datasets.bench",
     "apps.datasets.bench_http",
     "apps.datasets.bench_scale",
@@ -102,7 +105,12 @@ def with_postgresql(command: list[str]) -> list[str]:
 
 
 def environment(folder: str) -> dict[str, str]:
-    ours = {"VAR_DIR": folder, "SECRET_KEY": "only-for-benchmarks", "ALLOW_SQLITE": "1"}
+    ours = {
+        "VAR_DIR": folder,
+        "DATA_DIR": os.environ.get("DATA_DIR", str(ROOT.parent / "shared/data")),
+        "SECRET_KEY": "only-for-benchmarks",
+        "ALLOW_SQLITE": "1",
+    }
     theirs = {
         name: value
         for name, value in os.environ.items()

@@ -3,12 +3,14 @@
 import argparse
 import json
 import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from training import recipes
 from training.config import JobConfig, canonical_json, describe_errors
 from training.plan import plan
 
@@ -22,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training",
-        description="Train and measure image classifiers from declared configurations.",
+        description="Train and measure classifiers of images and texts from declared configurations.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -36,6 +38,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("folder", metavar="RUN_DIR", type=Path)
     one.set_defaults(command=_run)
 
+    one = commands.add_parser("rank", help="be one of the processes of a run on several devices")
+    one.add_argument("folder", metavar="RUN_DIR", type=Path)
+    one.set_defaults(command=_rank)
+
     one = commands.add_parser(
         "plan",
         help="say what a configuration costs, without running it",
@@ -47,6 +53,17 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--validation", type=int, default=0, metavar="N", help="validation samples")
     one.add_argument("--test", type=int, default=0, metavar="N", help="test samples")
     one.set_defaults(command=_plan)
+
+    one = commands.add_parser("recipes", help="list the named configurations")
+    one.set_defaults(command=_recipes)
+
+    one = commands.add_parser(
+        "recipe",
+        help="print a named configuration",
+        description="Prints the whole configuration as JSON, every default resolved.",
+    )
+    one.add_argument("name", metavar="NAME")
+    one.set_defaults(command=_recipe)
 
     one = commands.add_parser("schema", help="print the JSON Schema of a configuration")
     one.set_defaults(command=_schema)
@@ -72,6 +89,12 @@ def _run(options: argparse.Namespace) -> int:
     return run(options.folder.resolve())
 
 
+def _rank(options: argparse.Namespace) -> int:
+    from training.run import rank  # noqa: PLC0415 (loads torch, which the others spare)
+
+    return rank(options.folder)
+
+
 def _plan(options: argparse.Namespace) -> int:
     text = sys.stdin.read() if options.config == "-" else Path(options.config).read_text()
     try:
@@ -91,6 +114,24 @@ def _plan(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     print(json.dumps(asdict(found), indent=1))
+    return 0
+
+
+def _recipes(_options: argparse.Namespace) -> int:
+    for name in recipes.names():
+        recipe = recipes.read(name)
+        print(f"{name}: {recipe.title}")
+        print(textwrap.fill(recipe.about, initial_indent="    ", subsequent_indent="    "))
+    return 0
+
+
+def _recipe(options: argparse.Namespace) -> int:
+    try:
+        recipe = recipes.read(options.name)
+    except KeyError:
+        print(f"no such recipe; there are {', '.join(recipes.names())}", file=sys.stderr)
+        return 2
+    print(json.dumps(json.loads(canonical_json(recipe.config)), indent=1))
     return 0
 
 

@@ -43,19 +43,24 @@ def save(folder: Path, name: str, tensors: dict[str, Tensor], state: dict[str, A
         shutil.rmtree(path, ignore_errors=True)
 
 
-def load_latest(folder: Path, matching: dict[str, Any]) -> Checkpoint | None:
+def load_latest(folder: Path, matching: dict[str, Any], *, sweep: bool = True) -> Checkpoint | None:
     """The newest checkpoint that is undamaged and whose state agrees with ``matching``.
 
     Others are removed: they belong to another run, or would stand in the way of their successors.
+    With several processes one alone should ``sweep``.
     """
-    for path in folder.glob(".*"):
-        shutil.rmtree(path, ignore_errors=True)
+    rejected = list(folder.glob(".*"))
+    found = None
     for path in reversed(_all(folder)):
         found = _load(path)
         if found is not None and matching.items() <= found[1].items():
-            return found
-        shutil.rmtree(path, ignore_errors=True)
-    return None
+            break
+        found = None
+        rejected.append(path)
+    if sweep:
+        for path in rejected:
+            shutil.rmtree(path, ignore_errors=True)
+    return found
 
 
 def _all(folder: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 """The training loop. Everything in it is a pure function of (seed, epoch, step).
 
-The splits lie whole on the device as bytes; one gather makes a batch. Nothing here runs per sample, and
-nothing waits for the device between two reports. With the same machine, torch and thread count a CPU
+The splits lie whole on the device; one gather makes a batch. Nothing here runs per sample, and nothing
+waits for the device between two reports. With the same machine, torch, thread and device count a CPU
 repeats a run bit for bit, also one that was interrupted and resumed.
 
 The final model is that of the epoch with the best validation accuracy (ties: the lower validation
@@ -15,32 +15,21 @@ from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from training.averaging import Average
 from training.config import JobConfig
-from training.data.augment import Draws, draw_epoch, gather, to_float
+from training.data.batch import Split
 from training.data.sampler import derive_seed
-from training.device import has_bf16
-from training.errors import TrainingError
-from training.models import build
-from training.models.build import Classifier
-from training.optimizers import build_optimizer, load_state_tensors, state_tensors
+from training.device import autocast
+from training.draws import draws_per_epoch
+from training.evaluation import accuracy, evaluate
+from training.losses import class_weights, loss_of
+from training.models import build, measure
+from training.optimizers import build_optimizer
 from training.plan import steps_per_epoch
 from training.schedule import learning_rate
-
-EVALUATION_BATCH = 256
-PIXELS_MEASURED = 20_000_000  # enough for mean and deviation of the training split
-
-
-@dataclass(frozen=True)
-class Split:
-    """Images, uint8, samples × size × size × channels, and labels, int64; both on the device."""
-
-    images: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
+from training.world import World
 
 
 @dataclass
@@ -48,13 +37,24 @@ class Run:
     """A training run and where it stands."""
 
     config: JobConfig
+    classes: int
     train: Split
     validation: Split | None
-    network: Classifier
+    network: nn.Module
+    forward: nn.Module
+    """The network, joined with those of the other devices where there are several."""
     optimizer: torch.optim.Optimizer
+    average: Average
     device: torch.device
+    world: World
+    batch: int
+    """Samples per step, on all devices together."""
+    steps_per_epoch: int
+    class_weights: Tensor | None
     totals: Tensor
-    """Of the running epoch: sum of losses, and pictures classified rightly."""
+    """Of the running epoch: sum of losses, and samples classified rightly."""
+    masks: dict[str, Tensor] = field(default_factory=dict)
+    """Of a pruned network: 0 where a weight stays zero."""
     step: int = 0
     rate: float = 0.0
     seconds: float = 0.0
@@ -66,16 +66,15 @@ class Run:
     best_weights: dict[str, Tensor] = field(default_factory=dict)
 
     @property
-    def batch(self) -> int:
-        return min(self.config.batch_size, len(self.train))
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return steps_per_epoch(len(self.train), self.config.batch_size)
-
-    @property
     def steps(self) -> int:
         return self.steps_per_epoch * self.config.epochs
+
+    @property
+    def over(self) -> bool:
+        """Whether all epochs are done, or so many brought nothing better that the rest is spared."""
+        done, patience = len(self.history), self.config.patience
+        waited = done - self.best["epoch"] if self.best else 0
+        return done >= self.config.epochs or bool(patience and waited >= patience)
 
 
 class Listener(Protocol):
@@ -84,6 +83,7 @@ class Listener(Protocol):
     def begin(self, run: Run) -> None: ...
     def step(self, run: Run) -> None: ...
     def epoch(self, run: Run) -> None: ...
+    def evaluating(self) -> None: ...
 
 
 # ---------------------------------------------------------------------------- start
@@ -95,36 +95,32 @@ def start(
     train: Split,
     validation: Split | None,
     device: torch.device,
+    world: World = World(),  # noqa: B008 (frozen: nobody can change it)
 ) -> Run:
     """A run at step 0: weights drawn from the seed, pixels measured on the training split."""
     torch.manual_seed(derive_seed("weights", config.seed))
-    network = build(config.model, config.image, classes)
-    network.normalise.measure(*measure_pixels(train.images))
+    network = build(config, classes)
+    measure(network, train)
     # cast: torch declares this overload of to() for tensors only
     network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    counts = torch.bincount(train.labels, minlength=classes).tolist()
+    samples = draws_per_epoch(counts, config.sampling)
     return Run(
         config=config,
+        classes=classes,
         train=train,
         validation=validation if validation is not None and len(validation) else None,
         network=network,
+        forward=world.share(network),
         optimizer=build_optimizer(config.optimizer, network),
+        average=Average(config.averaging, network),
         device=device,
+        world=world,
+        batch=min(config.batch_size, samples),
+        steps_per_epoch=steps_per_epoch(samples, config.batch_size),
+        class_weights=class_weights(counts, config.class_weights, device),
         totals=torch.zeros(2, dtype=torch.float64, device=device),
     )
-
-
-def measure_pixels(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation per channel, counted in whole numbers, so exact on any device."""
-    stride = max(1, images[..., 0].numel() // PIXELS_MEASURED)
-    values = torch.arange(256, dtype=torch.float64)
-    means, deviations = [], []
-    for channel in images[::stride].unbind(-1):
-        shares = torch.bincount(channel.flatten(), minlength=256).cpu().double()
-        shares /= shares.sum()
-        mean = (shares * values).sum()
-        means.append(mean)
-        deviations.append((shares * (values - mean) ** 2).sum().sqrt())
-    return torch.stack(means).float(), torch.stack(deviations).float()
 
 
 # ---------------------------------------------------------------------------- the loop
@@ -133,26 +129,17 @@ def measure_pixels(images: Tensor) -> tuple[Tensor, Tensor]:
 def train(run: Run, listener: Listener) -> None:
     """Train to the end, from wherever the run stands. Leaves the chosen model in ``run.network``."""
     listener.begin(run)
-    while len(run.history) < run.config.epochs:
+    while not run.over:
         train_epoch(run, listener)
         _finish_epoch(run, listener)
-    if run.best is not None:
-        run.network.load_state_dict(run.best_weights)
+    run.network.load_state_dict(run.best_weights if run.best else run.average.weights())
 
 
 def train_epoch(run: Run, listener: Listener) -> None:
     """The rest of the running epoch."""
-    config, epoch = run.config, len(run.history)
+    epoch = len(run.history)
     first = epoch * run.steps_per_epoch
-    draws = draw_epoch(
-        config.augmentation,
-        seed=config.seed,
-        epoch=epoch,
-        samples=len(run.train),
-        batch=run.batch,
-        size=config.image.size,
-        device=run.device,
-    )
+    draws = run.train.draw(run.config, epoch, run.device)
     run.network.train()
     began, before = time.monotonic(), run.seconds
     for number in range(run.step - first, run.steps_per_epoch):
@@ -162,24 +149,28 @@ def train_epoch(run: Run, listener: Listener) -> None:
         listener.step(run)
 
 
-def train_step(run: Run, draws: Draws, number: int) -> None:
+def train_step(run: Run, draws: Any, number: int) -> None:
     """Batch ``number`` of the epoch: forward, backward, one move of the weights."""
     config = run.config
-    seed_dropout(run.device, derive_seed("step", config.seed, run.step))
-    labels = run.train.labels[draws.order[number]]
-    pixels = gather(run.train.images, draws, number)
+    seed_dropout(run.device, derive_seed("step", config.seed, run.step, run.world.rank))
+    batch = run.train.batch(draws, number, run.world.rank, run.world.size)
     run.rate = learning_rate(config.schedule, config.optimizer.learning_rate, run.step, run.steps)
     for group in run.optimizer.param_groups:
-        group["lr"] = run.rate
-    with autocast(run.device):
-        logits = run.network(pixels)
-        loss = F.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
+        group["lr"] = run.rate * group["rate_share"]
+    with autocast(run.device, config.precision):
+        logits = run.forward(batch.inputs)
+    loss = loss_of(logits, batch, config.label_smoothing, run.class_weights)
     loss.backward()
+    if config.gradient_clip:
+        nn.utils.clip_grad_norm_(run.network.parameters(), config.gradient_clip)
     run.optimizer.step()
     run.optimizer.zero_grad(set_to_none=True)
     with torch.no_grad():
-        right = (logits.argmax(1) == labels).sum()
-        run.totals += torch.stack((loss.double() * len(labels), right.double()))
+        for name, mask in run.masks.items():
+            run.network.get_parameter(name).mul_(mask)
+        run.average.update(run.step + 1, run.steps)
+        right = (logits.argmax(1) == batch.labels).sum()
+        run.totals += torch.stack((loss.double() * len(batch.labels), right.double()))
 
 
 def seed_dropout(device: torch.device, seed: int) -> None:
@@ -193,13 +184,9 @@ def seed_dropout(device: torch.device, seed: int) -> None:
         torch.default_generator.manual_seed(seed)
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    """bf16 where the hardware has it. The weights stay float32, so no loss scaling is needed."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device))
-
-
 def _finish_epoch(run: Run, listener: Listener) -> None:
     began = time.monotonic()
+    run.world.sum(run.totals)
     loss, right = (run.totals / (run.steps_per_epoch * run.batch)).tolist()
     row = {
         "epoch": len(run.history) + 1,
@@ -208,17 +195,29 @@ def _finish_epoch(run: Run, listener: Listener) -> None:
         "train_accuracy": right,
         "validation_loss": None,
         "validation_accuracy": None,
+        "learning_rate": run.rate,
     }
     if run.validation is not None:
-        logits = evaluate(run.network, run.validation.images)
-        row["validation_loss"] = float(F.cross_entropy(logits, run.validation.labels))
-        row["validation_accuracy"] = accuracy(logits, run.validation.labels)
+        found = _validate(run, run.validation, listener) if run.world.leads else [0.0, 0.0]
+        row["validation_loss"], row["validation_accuracy"] = run.world.from_leader(found)
         _keep_best(run, row)
     run.totals.zero_()
     run.seconds += time.monotonic() - began
     row["seconds"] = run.seconds
     run.history.append(row)
     listener.epoch(run)
+
+
+def _validate(run: Run, split: Split, listener: Listener) -> list[float]:
+    logits = evaluate(
+        run.network,
+        split,
+        # The average where there is one: it is what would be kept.
+        weights=run.average.weights() if run.average.apart else None,
+        precision=run.config.precision,
+        beat=listener.evaluating,
+    )
+    return [float(F.cross_entropy(logits, split.labels)), accuracy(logits, split.labels)]
 
 
 def _keep_best(run: Run, row: dict[str, Any]) -> None:
@@ -228,69 +227,4 @@ def _keep_best(run: Run, row: dict[str, Any]) -> None:
         -best["validation_loss"],
     ):
         run.best = row
-        run.best_weights = {key: value.clone() for key, value in run.network.state_dict().items()}
-
-
-# ---------------------------------------------------------------------------- evaluation
-
-
-@torch.inference_mode()
-def evaluate(network: Classifier, images: Tensor) -> Tensor:
-    """Logits, float32, samples × classes, of images as a ``Split`` holds them.
-
-    Raises ``TrainingError("non_finite_loss")`` where the network gives no numbers.
-    """
-    network.eval()
-    found = []
-    for start_row in range(0, len(images), EVALUATION_BATCH):
-        with autocast(images.device):
-            pixels = to_float(images[start_row : start_row + EVALUATION_BATCH])
-            found.append(network(pixels).float())
-    logits = torch.cat(found)
-    if not bool(logits.isfinite().all()):
-        raise TrainingError(
-            "non_finite_loss",
-            "The network's answers are no numbers any more: lower optimizer.learning_rate.",
-        )
-    return logits
-
-
-def accuracy(logits: Tensor, labels: Tensor) -> float:
-    """Share of rows whose largest logit is the label's."""
-    return float((logits.argmax(1) == labels).double().mean())
-
-
-# ---------------------------------------------------------------------------- checkpoints
-
-
-def to_checkpoint(run: Run) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """All that :func:`from_checkpoint` needs: tensors by name, and JSON values."""
-    tensors = {"totals": run.totals}
-    tensors |= {f"network/{key}": value for key, value in run.network.state_dict().items()}
-    tensors |= {f"best/{key}": value for key, value in run.best_weights.items()}
-    tensors |= {f"optimizer/{key}": value for key, value in state_tensors(run.optimizer).items()}
-    state = {
-        "step": run.step,
-        "seconds": run.seconds,
-        "history": run.history,
-        "best": run.best,
-    }
-    return tensors, state
-
-
-def from_checkpoint(run: Run, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    """Put a fresh run to where the checkpoint stood, bit for bit."""
-
-    def part(name: str) -> dict[str, Tensor]:
-        return {
-            key.removeprefix(name): value.to(run.device)
-            for key, value in tensors.items()
-            if key.startswith(name)
-        }
-
-    run.network.load_state_dict(part("network/"))
-    run.best_weights = part("best/")
-    load_state_tensors(run.optimizer, part("optimizer/"))
-    run.totals.copy_(tensors["totals"])
-    run.step, run.seconds = state["step"], state["seconds"]
-    run.history, run.best = state["history"], state["best"]
+        run.best_weights = {key: value.clone() for key, value in run.average.weights().items()}

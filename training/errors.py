@@ -9,6 +9,7 @@ Code = Literal[
     "non_finite_loss",
     "out_of_memory",
     "pack_damaged",
+    "too_few_devices",
 ]
 
 

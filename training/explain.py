@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 # After these fields pydantic puts the chosen kind into the location; members never wrote it there.
-UNION_FIELDS = frozenset({"model", "optimizer", "schedule"})
+UNION_FIELDS = frozenset({"model", "optimizer", "schedule", "averaging", "pruning"})
 
 SENTENCES = {
     "missing": "This field is required.",

@@ -25,9 +25,9 @@ class Job(BaseModel):
     manifest: str
     """Parquet file with the columns sample, label, split."""
     blobs: str
-    """Folder with the stored images, ``ab/cd/abcd…``."""
+    """Folder with the stored files, ``ab/cd/abcd…``."""
     digest: str = Field(min_length=1, max_length=200)
-    """The version's digest; with the image policy it names the pack."""
+    """The version's digest; with the manifest and how files are read it names the pack."""
     packs: str
     """Folder where decoded versions are kept."""
     threads: int = Field(1, ge=1, le=256)
@@ -62,7 +62,7 @@ class Job(BaseModel):
             blobs=Path(self.blobs),
             digest=self.digest,
             classes=tuple(self.classes),
-            image=self.config.image,
+            policy=self.config.text if self.config.reads_texts else self.config.image,
         )
 
 

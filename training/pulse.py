@@ -10,6 +10,9 @@ from training.engine import Run
 from training.errors import Cancelled, TrainingError
 
 REPORT_SECONDS = 0.5
+EVALUATION_SECONDS = 10.0
+STEPS_PER_QUESTION = 4  # of several devices: each question costs some of the small CNN's step
+NOTHING, SAVE, STOP = 0, 1, 2  # what a process wishes after a step
 
 Report = Callable[..., None]
 
@@ -31,12 +34,14 @@ class Pulse:
     save: Callable[[Run], None] = lambda run: None
     stopped: Callable[[], bool] = lambda: False
     save_seconds: float = 30.0
-    _started: bool = False
+    started: bool = False
+    """Whether a step was reported before, of an earlier stage."""
     _saved: float = field(default_factory=time.monotonic)
     _reported: float = field(default_factory=time.monotonic)
     _reported_step: int = 0
     _reported_loss: float = 0.0
     _loss_step: int = 0
+    _answer: Callable[[], int] | None = None
 
     def begin(self, run: Run) -> None:
         """The clock starts; progress is counted from here."""
@@ -46,15 +51,16 @@ class Pulse:
 
     def step(self, run: Run) -> None:
         now = time.monotonic()
-        if not self._started:
-            self._started = True
+        if not self.started:
+            self.started = True
             self.report("first_step", step=run.step)
-        if self.stopped():
+        wish = self._agreed(run, now)
+        if wish == STOP:
             self._save(run)
             raise Cancelled
         if now - self._reported >= REPORT_SECONDS:
             self._progress(run, now)
-        if now - self._saved >= self.save_seconds:
+        if wish == SAVE:
             self._save(run)
 
     def epoch(self, run: Run) -> None:
@@ -63,13 +69,35 @@ class Pulse:
         self._reported_loss, self._loss_step = 0.0, run.step
         refuse_non_finite(row["train_loss"], run)
         self.report("epoch", **row)
-        if run.step == run.steps or time.monotonic() - self._saved >= min(1.0, self.save_seconds):
+        due = time.monotonic() - self._saved >= min(1.0, self.save_seconds)
+        if run.world.ask(SAVE if run.over or due else NOTHING)():
             self._save(run)
+
+    def _agreed(self, run: Run, now: float) -> int:
+        """What is to be done after this step. Several devices stop and save in the same one, or they
+        would wait for one another forever: they ask after each few steps, and hear a step later."""
+        due = now - self._saved >= self.save_seconds
+        wish = STOP if self.stopped() else SAVE if due else NOTHING
+        if run.world.size == 1:
+            return wish
+        answer, self._answer = self._answer, None
+        if run.step % STEPS_PER_QUESTION == 0:
+            self._answer = run.world.ask(wish)
+        return answer() if answer is not None else NOTHING
+
+    def evaluating(self) -> None:
+        """After each piece of an evaluation, which may take long: a sign of life, and a way out."""
+        if self.stopped():
+            raise Cancelled
+        if time.monotonic() - self._reported >= EVALUATION_SECONDS:
+            self._reported = time.monotonic()
+            self.report("evaluating")
 
     def _progress(self, run: Run, now: float) -> None:
         total = float(run.totals[0])  # the one moment at which a GPU is waited for
-        images = (run.step - self._reported_step) * run.batch
-        loss = (total - self._reported_loss) / ((run.step - self._loss_step) * run.batch)
+        samples = (run.step - self._reported_step) * run.batch
+        share = (run.step - self._loss_step) * run.batch / run.world.size
+        loss = (total - self._reported_loss) / share
         refuse_non_finite(loss, run)
         self.report(
             "step",
@@ -78,7 +106,7 @@ class Pulse:
             epoch=len(run.history) + 1,
             loss=loss,
             learning_rate=run.rate,
-            images_per_second=images / (now - self._reported),
+            samples_per_second=samples / (now - self._reported),
         )
         self._reported, self._reported_loss = now, total
         self._reported_step = self._loss_step = run.step

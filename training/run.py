@@ -1,32 +1,43 @@
 """One run in one folder: ``job.json`` in; events, checkpoints, artifacts and ``result.json`` out.
 
 Run again in the same folder, it goes on from the last checkpoint. ``result.json`` is written last,
-whatever happened; where it is missing, the process was killed.
+whatever happened; where it is missing, the process was killed. On several devices this process decodes
+the data, starts one process for each (``training.ranks``) and reads what their first one wrote.
 """
 
+import os
 import signal
 import time
 import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 
-from training import checkpoint, engine, results
-from training.config import config_sha256
-from training.data.manifest import SPLITS
+from training import ranks, results
 from training.data.pack import Pack, open_pack
-from training.device import pick_device
-from training.engine import Run, Split
+from training.device import has_bf16, keep_freed_memory, keep_to_own_cores, pick_device
+from training.draws import draws_per_epoch
 from training.errors import Cancelled, TrainingError
+from training.fitting import Attempt, finish, fit
 from training.job import Job, read_job
 from training.journal import Journal
 from training.plan import Plan, plan
-from training.pulse import REPORT_SECONDS, Pulse
+from training.pulse import REPORT_SECONDS
+from training.world import World, join, part
 
-FORMAT = 1  # of checkpoints
 SUCCEEDED, CRASHED, FAILED, CANCELLED = 0, 1, 2, 3  # exit codes
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "CUDA error: out of memory",
+    "STATUS_ALLOC_FAILED",
+)
+ENDS = {"succeeded": SUCCEEDED, "cancelled": CANCELLED}
 
 
 class Stop:
@@ -45,50 +56,108 @@ class Stop:
 def main(run_dir: str | Path) -> int:
     """Run the job in ``run_dir`` to its end. Returns the exit code; never raises for the job's sake."""
     folder = Path(run_dir)
+    (folder / "result.json").unlink(missing_ok=True)
+    keep_freed_memory()
+    with _listening() as stop, _writing(folder) as journal:
+        result = _settle(journal, lambda: _execute(folder, journal, stop))
+        _announce(journal, result)
+        results.write_json(folder / "result.json", result)
+    return _code(result)
+
+
+def rank(run_dir: str | Path) -> int:
+    """Be one of several processes that ``training.ranks`` started for the run in ``run_dir``."""
+    folder, number = Path(run_dir), int(os.environ["RANK"])
+    ranks.die_with_parent()
+    keep_freed_memory()
+    with _listening() as stop, _writing(folder if number == 0 else None) as journal:
+        result = _settle(journal, lambda: _share(folder, journal, stop))
+        # Before anything is torn down: an abort at exit cannot undo what is written.
+        ranks.leave_result(folder, number, result)
+    if result["status"] == "succeeded":
+        part()
+    return _code(result)
+
+
+def _share(folder: Path, journal: Journal, stop: Stop) -> dict[str, Any]:
+    job = read_job(folder)
+    devices = job.config.devices
+    threads = max(1, job.threads // devices)
+    torch.set_num_threads(threads)
+    keep_to_own_cores(int(os.environ["RANK"]), devices, threads)
+    device = pick_device(job.device, job.config.precision)
+    return _train(Attempt(folder, job, device, join(device), journal, stop))
+
+
+def _code(result: dict[str, Any]) -> int:
+    return ENDS.get(result["status"], CRASHED if result["code"] == "crash" else FAILED)
+
+
+@contextmanager
+def _listening() -> Iterator[Stop]:
     stop = Stop()
     watched = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, stop.on_signal) for number in watched]
     # The spawner blocks them until now, so that one that comes early is not lost.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, watched)
-    (folder / "result.json").unlink(missing_ok=True)
-    journal = Journal(folder)
     try:
-        code, result = _settle(folder, journal, stop)
-        results.write_json(folder / "result.json", result)
-        return code
+        yield stop
     finally:
-        journal.close()
         for number, handler in zip(watched, before, strict=True):
             signal.signal(number, handler)
 
 
-def _settle(folder: Path, journal: Journal, stop: Stop) -> tuple[int, dict[str, Any]]:
+@contextmanager
+def _writing(folder: Path | None) -> Iterator[Journal]:
+    """The run's journal; of no folder, one that keeps nothing."""
+    journal = Journal(folder)
     try:
-        result = _execute(folder, journal, stop)
+        yield journal
+    finally:
+        journal.close()
+
+
+def _settle(journal: Journal, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What ``work`` came to, whatever it raised."""
+    try:
+        return work()
     except Cancelled:
-        return CANCELLED, _end(journal, "cancelled", "cancelled", "The run was stopped on request.")
+        return _ended("cancelled", "cancelled", "The run was stopped on request.")
     except TrainingError as error:
-        return FAILED, _end(journal, "failed", error.code, error.message)
+        return _ended("failed", error.code, error.message)
     except (
         Exception
     ) as error:  # the last line of defence: whatever it is, the supervisor hears of it
         journal.note(traceback.format_exc())
-        last = traceback.format_exception_only(error)[-1].strip()
-        return CRASHED, _end(journal, "failed", "crash", last)
-    journal.event("finished", metrics=result["metrics"], seconds=result["train_seconds"])
-    return SUCCEEDED, result
+        return _ended("failed", "crash", traceback.format_exception_only(error)[-1].strip())
 
 
-def _end(journal: Journal, status: str, code: str, message: str) -> dict[str, Any]:
-    journal.note(f"{status}: {message}")
-    journal.event(status, code=code, message=message)
+def _ended(status: str, code: str, message: str) -> dict[str, Any]:
     return {"status": status, "code": code, "message": message, "metrics": None}
+
+
+def _announce(journal: Journal, result: dict[str, Any]) -> None:
+    if result["status"] == "succeeded":
+        journal.event("finished", metrics=result["metrics"], seconds=result["train_seconds"])
+        return
+    journal.note(f"{result['status']}: {result['message']}")
+    journal.event(result["status"], code=result["code"], message=result["message"])
 
 
 def _execute(folder: Path, journal: Journal, stop: Stop) -> dict[str, Any]:
     job = read_job(folder)
-    torch.set_num_threads(job.threads)
-    device = pick_device(job.device)
+    if job.config.devices == 1:
+        torch.set_num_threads(job.threads)
+        device = pick_device(job.device, job.config.precision)
+        return _train(Attempt(folder, job, device, World(), journal, stop))
+    with _opened(job, journal, stop):  # decoded once, before all want it
+        result = ranks.run(folder, job, stop)
+    journal.catch_up()
+    return result
+
+
+@contextmanager
+def _opened(job: Job, journal: Journal, stop: Callable[[], bool]) -> Iterator[Pack]:
     with open_pack(
         job.source(),
         Path(job.packs),
@@ -98,17 +167,17 @@ def _execute(folder: Path, journal: Journal, stop: Stop) -> dict[str, Any]:
         stopped=stop,
     ) as pack:
         check_splits(pack, job.classes)
+        check_shares(pack, job)
+        yield pack
+
+
+def _train(attempt: Attempt) -> dict[str, Any]:
+    job, journal = attempt.job, attempt.journal
+    with _opened(job, journal, attempt.stop) as pack:
         journal.event("pack", pack=pack.name, state="ready", built=pack.built, counts=pack.counts)
-        results.write_config(folder, job, pack, device)
-        cost = plan(
-            job.config,
-            classes=len(job.classes),
-            train_samples=pack.counts["train"],
-            validation_samples=pack.counts["validation"],
-            test_samples=pack.counts["test"],
-        )
+        cost = _plan(job, pack, attempt.device)
         try:
-            return _train(folder, job, pack, device, cost, journal, stop)
+            return finish(attempt, pack, fit(attempt, pack, cost))
         except (MemoryError, RuntimeError) as error:
             if not _lacked_memory(error):
                 raise
@@ -120,15 +189,43 @@ def _execute(folder: Path, journal: Journal, stop: Stop) -> dict[str, Any]:
             ) from error
 
 
-def _lacked_memory(error: Exception) -> bool:
-    # torch has a type for a GPU's memory only; of the CPU's it says so in words.
-    text = str(error)
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        "can't allocate memory" in text or "not enough memory" in text
+def check_shares(pack: Pack, job: Job) -> None:
+    """Refuse devices that would have less than two samples of a step."""
+    devices = job.config.devices
+    drawn = draws_per_epoch(_per_class(job, pack), job.config.sampling)
+    if devices > 1 and drawn < 2 * devices:
+        raise TrainingError(
+            "bad_input",
+            f"An epoch has {drawn} samples, which {devices} devices cannot share: lower devices.",
+        )
+
+
+def _per_class(job: Job, pack: Pack) -> list[int]:
+    """Training samples of each class."""
+    labels = pack.labels[pack.rows("train")]
+    return [int(count) for count in np.bincount(labels, minlength=len(job.classes))]
+
+
+def _plan(job: Job, pack: Pack, device: torch.device) -> Plan:
+    return plan(
+        job.config,
+        classes=len(job.classes),
+        train_samples=pack.counts["train"],
+        validation_samples=pack.counts["validation"],
+        test_samples=pack.counts["test"],
+        per_class=_per_class(job, pack),
+        bf16=has_bf16(device),
     )
 
 
-def _progress(journal: Journal) -> Any:
+def _lacked_memory(error: Exception) -> bool:
+    # torch has a type for a GPU's memory only; of the CPU's it says so in words.
+    text = str(error)
+    kinds = MemoryError | torch.OutOfMemoryError
+    return isinstance(error, kinds) or any(words in text for words in OUT_OF_MEMORY)
+
+
+def _progress(journal: Journal) -> Callable[[int, int], None]:
     last = 0.0
 
     def report(done: int, total: int) -> None:
@@ -152,96 +249,3 @@ def check_splits(pack: Pack, classes: list[str]) -> None:
             "class_missing_in_train",
             f"The train split has no sample of {', '.join(missing)}: freeze a version that has.",
         )
-
-
-def _train(
-    folder: Path,
-    job: Job,
-    pack: Pack,
-    device: torch.device,
-    cost: Plan,
-    journal: Journal,
-    stop: Stop,
-) -> dict[str, Any]:
-    splits = {split: _split(pack, split, device) for split in SPLITS}
-    run = engine.start(job.config, len(job.classes), splits["train"], splits["validation"], device)
-    saved = folder / "checkpoint"
-    identity = {"format": FORMAT, "config_sha256": config_sha256(job.config), "pack": pack.name}
-    resumed = _resume(run, saved, identity)
-    journal.event(
-        "started",
-        step=run.step,
-        steps=run.steps,
-        epochs=job.config.epochs,
-        parameters=cost.parameters,
-        device=device.type,
-        threads=torch.get_num_threads(),
-        resumed=resumed,
-    )
-    journal.note(f"{'Resumed' if resumed else 'Started'} at step {run.step} of {run.steps}.")
-
-    def save(run: Run) -> None:
-        tensors, state = engine.to_checkpoint(run)
-        name = f"{run.step:010d}-{len(run.history):06d}"
-        checkpoint.save(saved, name, tensors, {**identity, **state})
-
-    pulse = Pulse(journal.event, save, stop, job.checkpoint_seconds)
-    engine.train(run, pulse)
-    return _finish(folder, job, pack, run, splits["test"], cost, journal)
-
-
-def _split(pack: Pack, split: str, device: torch.device) -> Split:
-    rows = pack.rows(split)
-    # On a CPU these stay the mapped files themselves: nothing is copied.
-    return Split(
-        torch.from_numpy(pack.images)[rows].to(device),
-        torch.from_numpy(pack.labels)[rows].to(device),
-    )
-
-
-def _resume(run: Run, saved: Path, identity: dict[str, Any]) -> bool:
-    found = checkpoint.load_latest(saved, identity)
-    if found is None:
-        return False
-    engine.from_checkpoint(run, *found)
-    return True
-
-
-def _finish(
-    folder: Path,
-    job: Job,
-    pack: Pack,
-    run: Run,
-    test: Split,
-    cost: Plan,
-    journal: Journal,
-) -> dict[str, Any]:
-    metrics: dict[str, Any] = {"test": None, "validation": None}
-    for split, data in (("validation", run.validation), ("test", test)):
-        if data is None:
-            continue
-        logits = engine.evaluate(run.network, data.images)
-        found = results.measure(pack, split, logits, job.classes)
-        if split == "test":
-            results.write_predictions(folder / "predictions.parquet", pack, logits, job)
-        if found is None:
-            continue
-        metrics[split] = found[1]
-        journal.log(f"{split}: accuracy {found[1]['accuracy']:.4f}")
-        if not (split == "test" and job.seal):  # a matrix of few samples would give labels away
-            results.write_confusion(folder / "confusion.json", split, found[0], job.classes)
-    results.write_weights(folder / "weights.safetensors", run.network.state_dict(), job)
-    results.write_curves(folder / "metrics.csv", run.history)
-    chosen = run.best or run.history[-1]
-    return {
-        "status": "succeeded",
-        "code": None,
-        "message": "",
-        "metrics": metrics,
-        "parameters": cost.parameters,
-        "flops_per_image": cost.flops_per_image,
-        "train_seconds": run.seconds,
-        "epochs": len(run.history),
-        "steps": run.step,
-        "chosen_epoch": chosen["epoch"],
-    }

@@ -1,285 +1,94 @@
-"""What a training job may be: the single source of truth, free of torch and numpy.
-
-A configuration is declared, never programmed: every number is bounded, unknown fields are refused,
-and each choice is an object with a ``kind``. ``JobConfig()`` alone is a sensible job.
-
-Rules that bind fields together:
+"""A job as a whole, and the rules that bind its fields together.
 
 * A convolution keeps the size of the image (it pads with zeros); ``pool`` divides it and drops the
   remainder. A stack whose pooling would leave less than one pixel is refused, so three blocks of
-  ``pool: 2`` need an image of at least 8 pixels.
+  ``pool: 2`` need an image of at least 8 pixels; the stems of a ResNet need ``LEAST_SIDES``.
 * Nesterov momentum needs a momentum above zero.
-* Batch normalisation needs a batch of at least ``SMALLEST_NORMED_BATCH``; below, use ``group``.
+* Batch normalisation needs a batch of at least ``SMALLEST_NORMED_BATCH`` on each device.
 * The first dense layer may hold at most ``LARGEST_LAYER`` weights.
+* Patches fill the image; heads share the width evenly.
+* Rare classes are helped once: by sampling or by class weights.
+* Only what the model reads may be set: no ``text`` for images, no ``image`` for texts.
 """
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, model_validator
 
-from training.explain import Problem, describe_errors, list_problems
-
-__all__ = [
-    "CNN",
-    "SGD",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Augmentation",
-    "Constant",
-    "ConvBlock",
-    "Cosine",
-    "Image",
-    "JobConfig",
-    "Model",
-    "Momentum",
-    "OneCycle",
-    "Optimizer",
-    "Problem",
-    "ResNet",
-    "Schedule",
-    "canonical_json",
-    "config_sha256",
-    "describe_errors",
-    "list_problems",
-]
+from training.config.inputs import Augmentation, Image, Text
+from training.config.models import CNN, RNN, Model, ResNet, Transformer, ViT
+from training.config.optimizers import AdamW, Optimizer
+from training.config.schedules import OneCycle, Schedule
+from training.config.strict import Strict, refuse
 
 SMALLEST_NORMED_BATCH = 8
-MOST_PIXELS = 64_000_000  # of an image of a sample, whatever size it is trained at
 LARGEST_LAYER = 100_000_000  # weights: 400 MB, and three times as much again to train it
+MOST_PATCHES = 1024
+# What is left of a smaller image after a ResNet's stem could not be halved three times.
+LEAST_SIDES = {"small": 8, "whitening": 9, "large": 32}
 
-T = TypeVar("T")
-# JSON knows lists only; strict mode would refuse one where a tuple is declared.
-Items = Annotated[tuple[T, ...], Field(strict=False)]
 
-
-class Strict(BaseModel):
-    model_config = ConfigDict(
-        strict=True,
-        extra="forbid",
-        frozen=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-        validate_default=True,
-    )
+class NoAveraging(Strict):
+    """The weights as they are."""
 
+    kind: Literal["none"] = "none"
+    """Which averaging this is."""
 
-def refuse(field: str, code: str, sentence: str, **values: Any) -> PydanticCustomError:
-    """An error that a rule between fields raises on behalf of one of them."""
-    return PydanticCustomError(code, sentence, {"field": field, **values})
 
+class EMA(Strict):
+    """An exponential moving average of the weights is what is evaluated and kept."""
 
-# ---------------------------------------------------------------------------- the image
+    kind: Literal["ema"] = "ema"
+    """Which averaging this is."""
+    decay: float = Field(0.999, ge=0.5, lt=1)
+    """Share of the average that stays at each step; less in the first steps."""
 
 
-class Image(Strict):
-    """How a picture of any size becomes a square of numbers."""
+class Lookahead(Strict):
+    """Every few steps the weights go back to their slow average (Zhang et al. 2019; Jordan 2024)."""
 
-    size: int = Field(32, ge=8, le=512)
-    """Side of the square that the model sees, in pixels."""
-    resize: Literal["letterbox", "crop", "stretch"] = "letterbox"
-    """letterbox: all of the picture, black bars; crop: its centre; stretch: both sides squeezed."""
-    channels: Literal["grey", "rgb"] = "rgb"
-    """grey is enough where colour says nothing, and trains faster."""
+    kind: Literal["lookahead"] = "lookahead"
+    """Which averaging this is."""
+    every: int = Field(5, ge=2, le=100)
+    """Steps between two such returns."""
+    decay: float = Field(0.95, ge=0, lt=1)
+    """Share of the average that stays for each step, at the end; at the start it is none."""
 
-    @property
-    def depth(self) -> int:
-        """Numbers per pixel."""
-        return 1 if self.channels == "grey" else 3
 
+Averaging = Annotated[NoAveraging | EMA | Lookahead, Field(discriminator="kind")]
 
-class Augmentation(Strict):
-    """Changes that keep the label true, drawn anew for each picture in each epoch."""
 
-    flip: bool = False
-    """Mirror half of the pictures left to right. Only where a mirrored thing keeps its name."""
-    translate: float = Field(0.0, ge=0, le=0.5)
-    """Shift by up to this fraction of the side, in whole pixels, both ways."""
-    rotate: float = Field(0.0, ge=0, le=180)
-    """Turn by up to this many degrees, both ways."""
-    zoom: float = Field(0.0, ge=0, le=0.5)
-    """Scale by up to this fraction, in and out."""
+class NoPruning(Strict):
+    """All weights stay."""
 
+    kind: Literal["none"] = "none"
+    """Which pruning this is."""
 
-# ---------------------------------------------------------------------------- the model
 
+class _Pruning(Strict):
+    amount: float = Field(0.5, gt=0, le=0.95)
+    """Share that goes."""
+    epochs: int = Field(2, ge=1, le=100)
+    """Passes over the training split afterwards, at a tenth of the learning rate."""
 
-class ConvBlock(Strict):
-    """A convolution, a normalisation where the model has one, ReLU, max-pooling."""
 
-    channels: int = Field(32, ge=1, le=1024)
-    """Features that this block looks for."""
-    kernel: Literal[1, 3, 5, 7] = 3
-    """Side of the convolution's window, in pixels."""
-    pool: Literal[1, 2, 3, 4] = 2
-    """Max-pooling divides the image's side by this; 1 leaves it."""
+class Magnitude(_Pruning):
+    """The smallest weights become zero (Han et al. 2015): fewer numbers, not less time."""
 
+    kind: Literal["magnitude"] = "magnitude"
+    """Which pruning this is."""
 
-class CNN(Strict):
-    """Convolution blocks, then dense layers: small, quick, good on small images."""
 
-    kind: Literal["cnn"] = "cnn"
-    """Which model this is."""
-    blocks: Items[ConvBlock] = Field(
-        (
-            ConvBlock(channels=32, kernel=3, pool=2),
-            ConvBlock(channels=64, kernel=3, pool=2),
-            ConvBlock(channels=64, kernel=3, pool=1),
-        ),
-        min_length=1,
-        max_length=16,
-    )
-    """The convolution blocks, first to last."""
-    dense: Items[Annotated[int, Field(ge=1, le=4096)]] = Field((64,), max_length=4)
-    """Widths of the dense layers between the blocks and the classes."""
-    dropout: float = Field(0.0, ge=0, le=0.9)
-    """Share of each dense layer that is silenced at random while training."""
-    norm: Literal["none", "batch", "group"] = "none"
-    """Normalisation after each convolution."""
+class Structured(_Pruning):
+    """A CNN's weakest channels are removed (Li et al. 2017): a smaller network, and a faster one."""
 
-    def sides(self, size: int) -> list[int]:
-        """Side of the image after each block, in pixels."""
-        found = []
-        for block in self.blocks:
-            size //= block.pool
-            found.append(size)
-        return found
+    kind: Literal["structured"] = "structured"
+    """Which pruning this is."""
 
 
-class ResNet(Strict):
-    """A residual network for small images (He et al. 2016, section 4.2; depth 9: Page 2018)."""
-
-    kind: Literal["resnet"] = "resnet"
-    """Which model this is."""
-    depth: Literal[9, 18] = 9
-    """Layers with weights. 9 is the quick one, 18 the thorough one."""
-    width: int = Field(64, ge=8, le=256, multiple_of=8)
-    """Channels of the first stage; each later stage doubles them."""
-    norm: Literal["batch", "group"] = "batch"
-    """Normalisation after each convolution; group for small batches."""
-
-
-Model = Annotated[CNN | ResNet, Field(discriminator="kind")]
-
-
-# ---------------------------------------------------------------------------- the optimizer
-
-
-class _Optimizer(Strict):
-    weight_decay: float = Field(0.0, ge=0, le=1)
-    """Pull of the weights towards zero; never applied to norms and biases."""
-
-
-class SGD(_Optimizer):
-    """Stochastic gradient descent."""
-
-    kind: Literal["sgd"] = "sgd"
-    """Which optimizer this is."""
-    learning_rate: float = Field(0.1, gt=0, le=10)
-    """Length of a step, at its longest."""
-
-
-class Momentum(_Optimizer):
-    """SGD that keeps going the way it went."""
-
-    kind: Literal["momentum"] = "momentum"
-    """Which optimizer this is."""
-    learning_rate: float = Field(0.05, gt=0, le=10)
-    """Length of a step, at its longest."""
-    momentum: float = Field(0.9, ge=0, lt=1)
-    """Share of the last step that is kept."""
-    nesterov: bool = True
-    """Look ahead before correcting (Nesterov 1983)."""
-
-    @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> Self:
-        if self.nesterov and self.momentum == 0:
-            raise refuse(
-                "optimizer.nesterov",
-                "nesterov_without_momentum",
-                "Nesterov needs a momentum above 0: raise optimizer.momentum or turn this off.",
-            )
-        return self
-
-
-class Adagrad(_Optimizer):
-    """Steps shrink where much was learnt already (Duchi et al. 2011); the rate only falls."""
-
-    kind: Literal["adagrad"] = "adagrad"
-    """Which optimizer this is."""
-    learning_rate: float = Field(0.01, gt=0, le=10)
-    """Length of a step, at its longest."""
-    initial_accumulator: float = Field(0.1, ge=0, le=10)
-    """Where the sum of squared gradients starts; above 0 tames the first steps."""
-
-
-class _Adam(_Optimizer):
-    learning_rate: float = Field(0.001, gt=0, le=1)
-    """Length of a step, at its longest."""
-    beta1: float = Field(0.9, ge=0, lt=1)
-    """Memory of the gradient's mean."""
-    beta2: float = Field(0.999, ge=0, lt=1)
-    """Memory of the gradient's square."""
-    epsilon: float = Field(1e-8, ge=1e-12, le=0.01)
-    """Keeps the division finite."""
-
-
-class Adam(_Adam):
-    """Adam (Kingma and Ba 2015); decay mixes into the gradient."""
-
-    kind: Literal["adam"] = "adam"
-    """Which optimizer this is."""
-
-
-class AdamW(_Adam):
-    """Adam with decay apart from the gradient (Loshchilov and Hutter 2019)."""
-
-    kind: Literal["adamw"] = "adamw"
-    """Which optimizer this is."""
-    weight_decay: float = Field(0.01, ge=0, le=1)
-    """Pull of the weights towards zero; never applied to norms and biases."""
-
-
-Optimizer = Annotated[SGD | Momentum | Adagrad | Adam | AdamW, Field(discriminator="kind")]
-
-
-# ---------------------------------------------------------------------------- the schedule
-
-
-class Constant(Strict):
-    """The same learning rate throughout, after the warm-up."""
-
-    kind: Literal["constant"] = "constant"
-    """Which schedule this is."""
-    warmup: float = Field(0.0, ge=0, le=0.5)
-    """Share of all steps in which the rate rises from zero."""
-
-
-class Cosine(Strict):
-    """Falls to zero along half a cosine (Loshchilov and Hutter 2017), after the warm-up."""
-
-    kind: Literal["cosine"] = "cosine"
-    """Which schedule this is."""
-    warmup: float = Field(0.05, ge=0, le=0.5)
-    """Share of all steps in which the rate rises from zero."""
-
-
-class OneCycle(Strict):
-    """One rise and one fall (Smith and Topin 2018): quick training at high rates."""
-
-    kind: Literal["one_cycle"] = "one_cycle"
-    """Which schedule this is."""
-    warmup: float = Field(0.25, gt=0, le=0.9)
-    """Share of all steps in which the rate rises from 1/25 of its peak."""
-
-
-Schedule = Annotated[Constant | Cosine | OneCycle, Field(discriminator="kind")]
-
-
-# ---------------------------------------------------------------------------- the job
+Pruning = Annotated[NoPruning | Magnitude | Structured, Field(discriminator="kind")]
 
 
 class JobConfig(Strict):
@@ -292,35 +101,95 @@ class JobConfig(Strict):
     schedule: Schedule = OneCycle()
     """How the learning rate changes over the run."""
     image: Image = Image()
-    """What the network sees."""
+    """What a network for images sees."""
     augmentation: Augmentation = Augmentation()
     """Changes drawn anew for each picture in each epoch."""
+    text: Text = Text()
+    """What a network for texts sees."""
     epochs: int = Field(10, ge=1, le=1000)
     """Passes over the training split."""
+    patience: int = Field(0, ge=0, le=1000)
+    """Stop early after so many epochs without a better validation accuracy; 0: never."""
     batch_size: int = Field(64, ge=2, le=4096)
-    """Pictures per step."""
+    """Samples per step, on all devices together."""
+    sampling: Literal["none", "oversample", "undersample", "weighted"] = "none"
+    """Training samples of an epoch: each once; small classes repeated to the largest; large ones cut
+    to the smallest; or as many as there are, drawn with every class as likely."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced: an error on a rare class costs as much more as the class is rarer."""
     label_smoothing: float = Field(0.0, ge=0, le=0.3)
     """Share of the certainty taken from the label and spread over all classes."""
+    gradient_clip: float = Field(0.0, ge=0, le=100)
+    """Longest step of the gradient, as its norm; 0: no limit. Recurrent networks want about 1."""
+    averaging: Averaging = NoAveraging()
+    """Whether an average of the weights is kept."""
+    pruning: Pruning = NoPruning()
+    """Whether the trained network is made smaller."""
+    test_time_augmentation: bool = False
+    """Measure also the mean of shifted (with flip: mirrored) views, apart from the plain scores."""
+    precision: Literal["auto", "float32"] = "auto"
+    """auto: bfloat16 arithmetic where the hardware has it; the weights are float32 in any case."""
+    compile: Literal["off", "auto"] = "off"
+    """auto: torch.compile, where what it is expected to save exceeds what it costs."""
+    devices: int = Field(1, ge=1, le=16)
+    """Devices of one machine that share each batch. Another number gives another result."""
     seed: int = Field(0, ge=0, le=2**31 - 1)
     """Same seed, same version, same machine: same result."""
 
+    @property
+    def reads_texts(self) -> bool:
+        """Whether the model is for texts."""
+        return isinstance(self.model, RNN | Transformer)
+
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:
-        if isinstance(self.model, CNN):
-            _check_pooling(self.model, self.image.size)
-            _check_first_dense(self.model, self.image.size)
-        if self.model.norm == "batch" and self.batch_size < SMALLEST_NORMED_BATCH:
+        _check_inputs(self)
+        _CHECKS[self.model.kind](self.model, self.image.size)
+        _check_batch(self)
+        if self.augmentation.alternate and not self.augmentation.flip:
             raise refuse(
-                "model.norm",
-                "batch_too_small_for_norm",
-                "Batch normalisation needs a batch_size of at least {least}: raise it, "
-                "or choose group.",
-                least=SMALLEST_NORMED_BATCH,
+                "augmentation.alternate",
+                "alternate_without_flip",
+                "This says how flip takes turns: turn augmentation.flip on, or this off.",
+            )
+        if self.class_weights != "none" and self.sampling != "none":
+            raise refuse(
+                "class_weights",
+                "balanced_twice",
+                "This sampling shows every class as often already: choose one of the two.",
+            )
+        if self.pruning.kind == "structured" and not isinstance(self.model, CNN):
+            raise refuse(
+                "pruning.kind",
+                "not_prunable",
+                "Only the channels of a CNN can be removed: choose magnitude.",
             )
         return self
 
 
-def _check_pooling(model: CNN, size: int) -> None:
+def unread(config: JobConfig) -> set[str]:
+    """The fields that the model of ``config`` does not read."""
+    return {"image", "augmentation"} if config.reads_texts else {"text"}
+
+
+def _check_inputs(config: JobConfig) -> None:
+    unset: dict[str, Strict] = {"image": Image(), "augmentation": Augmentation(), "text": Text()}
+    for field in sorted(unread(config)):
+        if getattr(config, field) != unset[field]:
+            raise refuse(
+                field,
+                "not_read",
+                "A model of this kind does not read this: leave it out.",
+            )
+    if config.reads_texts and config.test_time_augmentation:
+        raise refuse(
+            "test_time_augmentation",
+            "no_views_of_texts",
+            "A text has one view only: turn this off.",
+        )
+
+
+def _check_cnn(model: CNN, size: int) -> None:
     for number, side in enumerate(model.sides(size)):
         if side < 1:
             raise refuse(
@@ -330,9 +199,6 @@ def _check_pooling(model: CNN, size: int) -> None:
                 "{size}.",
                 size=size,
             )
-
-
-def _check_first_dense(model: CNN, size: int) -> None:
     side = model.sides(size)[-1]
     features = side * side * model.blocks[-1].channels
     if model.dense and features * model.dense[0] > LARGEST_LAYER:
@@ -346,9 +212,90 @@ def _check_first_dense(model: CNN, size: int) -> None:
         )
 
 
+def _check_resnet(model: ResNet, size: int) -> None:
+    if size < LEAST_SIDES[model.stem]:
+        raise refuse(
+            "model.stem",
+            "stem_too_large",
+            "This stem needs an image.size of at least {least}: raise it, or choose small.",
+            least=LEAST_SIDES[model.stem],
+        )
+
+
+def _check_vit(model: ViT, size: int) -> None:
+    _check_heads(model, size)
+    if size % model.patch:
+        raise refuse(
+            "model.patch",
+            "patches_do_not_fit",
+            "Squares of {patch} pixels do not fill an image of {size}: choose a divisor.",
+            patch=model.patch,
+            size=size,
+        )
+    if (size // model.patch) ** 2 > MOST_PATCHES:
+        raise refuse(
+            "model.patch",
+            "too_many_patches",
+            "This cuts the image into {patches} patches; at most {most} are allowed. Choose larger "
+            "ones.",
+            patches=(size // model.patch) ** 2,
+            most=MOST_PATCHES,
+        )
+
+
+def _check_heads(model: ViT | Transformer, _size: int) -> None:
+    if model.width % model.heads:
+        raise refuse(
+            "model.heads",
+            "heads_do_not_fit",
+            "{heads} heads cannot share a width of {width} evenly: choose a divisor.",
+            heads=model.heads,
+            width=model.width,
+        )
+
+
+def _accept(_model: RNN, _size: int) -> None:
+    """Nothing in it depends on anything else."""
+
+
+_CHECKS: dict[str, Any] = {
+    "cnn": _check_cnn,
+    "resnet": _check_resnet,
+    "vit": _check_vit,
+    "rnn": _accept,
+    "transformer": _check_heads,
+}
+
+
+def _check_batch(config: JobConfig) -> None:
+    share = config.batch_size / config.devices
+    if share != int(share) or share < 2:
+        raise refuse(
+            "devices",
+            "batch_not_shared_evenly",
+            "{devices} devices cannot share a batch_size of {batch} evenly, with two samples or "
+            "more for each.",
+            devices=config.devices,
+            batch=config.batch_size,
+        )
+    if getattr(config.model, "norm", "none") == "batch" and share < SMALLEST_NORMED_BATCH:
+        raise refuse(
+            "model.norm",
+            "batch_too_small_for_norm",
+            "Batch normalisation needs a batch_size of at least {least} for each device: raise it, "
+            "or choose group.",
+            least=SMALLEST_NORMED_BATCH,
+        )
+
+
 def canonical_json(config: JobConfig) -> str:
-    """The one spelling of a configuration: every default resolved, keys sorted, no spaces."""
-    return json.dumps(config.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    """The one spelling of a configuration: every default resolved, what the model does not read left
+    out, keys sorted, no spaces."""
+    return json.dumps(
+        config.model_dump(mode="json", exclude=unread(config)),
+        sort_keys=True,
+        separators=(",", ":"),
+    )
 
 
 def config_sha256(config: JobConfig) -> str:

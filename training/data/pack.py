@@ -1,85 +1,146 @@
-"""A dataset version decoded once, for one image policy, into files that are mapped, not read.
+"""A dataset version decoded once, for one policy, into files that are mapped, not read.
 
 A pack is a folder ``<id>/`` with
 
-* ``images``: uint8, samples × size × size × channels, splits one after the other;
+* of images ``images``: uint8, samples × size × size × channels, splits one after the other;
+* of texts ``tokens``: uint16, all texts' ids one after the other; ``offsets``: int64, samples + 1, where
+  each begins and the last ends; ``tokenizer.json``, learnt from the train split;
 * ``labels``: int64, positions in the class list, -1 where sealed;
 * ``samples``: the samples' hashes, 64 characters each;
-* ``pack.json``: counts, and each file's bytes and sha256.
+* ``sources``: int32, positions in ``source_names``, a JSON list; -1 where nobody said;
+* ``pack.json``: counts, each file's bytes and sha256, and a sha256 of itself.
 
 It appears by a rename, so it is whole or not there. Its id is a hash of all that decides its content.
 """
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import PIL
+import tokenizers
+import torch
 
-from training.config import Image
-from training.data.decode import decode
-from training.data.manifest import SPLITS, Manifest, read_manifest
+from training.config import Image, Text
+from training.data.fill import Progress, Work, fill
+from training.data.images import Images, place
+from training.data.manifest import SPLITS, read_manifest
 from training.data.store import discard, evict, in_use
-from training.errors import Cancelled, TrainingError
-from training.files import publish, sync, write_atomic
+from training.data.texts import Texts
+from training.errors import TrainingError
+from training.files import publish, write_atomic
 
-FORMAT = 1
-CHUNK = 256  # samples decoded between two looks at the stop flag
-FILES = ("images", "labels", "samples")
-
-Progress = Callable[[int, int], None]
+FORMAT = 2
+COMMON = ("labels", "samples", "sources", "source_names")
+FILES = {
+    "images": ("images", *COMMON),
+    "texts": ("tokens", "offsets", "tokenizer.json", *COMMON),
+}
+DTYPES: dict[str, Any] = {
+    "images": np.uint8,
+    "tokens": np.uint16,
+    "offsets": np.int64,
+    "labels": np.int64,
+    "sources": np.int32,
+}
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a pack is made of. ``digest`` names the version, ``blobs`` is the root of its images."""
+    """What a pack is made of. ``digest`` names the version, ``blobs`` is the root of its files."""
 
     manifest: Path
     blobs: Path
     digest: str
     classes: tuple[str, ...]
-    image: Image
+    policy: Image | Text
+    """How its files are read, as the job's model wants them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pack:
     """An open pack, splits in the order train, validation, test."""
 
     name: str
-    images: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.int64]
+    arrays: dict[str, npt.NDArray[Any]]
+    """The mapped files, by their names."""
     samples: list[str]
+    source_names: list[str]
     counts: dict[str, int]
+    tokenizer: str | None
+    """Of texts: what :func:`training.data.tokenizer.load_tokenizer` reads."""
     built: bool
     """Whether it had to be decoded just now."""
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Positions in the class list; -1 where sealed."""
+        return self.arrays["labels"]
+
+    @cached_property
+    def sources(self) -> list[str | None]:
+        """Where each sample comes from; None where nobody said."""
+        names = [*self.source_names, None]  # -1 is the last
+        return [names[code] for code in self.arrays["sources"].tolist()]
 
     def rows(self, split: str) -> slice:
         """Where a split lies in the arrays."""
         start = sum(self.counts[name] for name in SPLITS[: SPLITS.index(split)])
         return slice(start, start + self.counts[split])
 
+    def split(self, split: str, device: torch.device) -> Images | Texts:
+        """The samples of a split for a run on ``device``. On a CPU no image is copied."""
+        rows = self.rows(split)
+        labels = torch.from_numpy(self.labels[rows])
+        if "images" in self.arrays:
+            return place(torch.from_numpy(self.arrays["images"][rows]), labels, device)
+        offsets = self.arrays["offsets"][rows.start : rows.stop + 1]
+        # Ids are below 2**15, and torch does little with unsigned numbers.
+        tokens = self.arrays["tokens"][offsets[0] : offsets[-1]].view(np.int16)
+        return Texts(
+            torch.from_numpy(tokens).to(device),
+            torch.from_numpy(offsets - offsets[0]).to(device),
+            labels.to(device),
+        )
+
 
 def pack_id(source: Source) -> str:
-    """Same version, classes, image policy, format and decoder: same id."""
+    """Same manifest, classes, policy, format and libraries that read the files: same id.
+
+    Raises ``TrainingError("bad_input")`` where the manifest cannot be read.
+    """
+    kind, libraries = "image", {"pillow": PIL.__version__}
+    if isinstance(source.policy, Text):
+        kind = "text"
+        libraries = {"tokenizers": tokenizers.__version__, "unicode": unicodedata.unidata_version}
     parts = {
         "format": FORMAT,
-        "pillow": PIL.__version__,
         "digest": source.digest,
+        "manifest": _manifest_sha256(source.manifest),  # the digest does not cover the sources
         "classes": source.classes,
-        "image": source.image.model_dump(mode="json"),
+        kind: source.policy.model_dump(mode="json"),
+        **libraries,
     }
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _manifest_sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise TrainingError("bad_input", f"The manifest cannot be read: {error}") from error
 
 
 @contextmanager
@@ -103,12 +164,12 @@ def open_pack(
         pack = _load(store / name)
         if pack is None:
             discard(store / name)
-            _build(source, store / name, threads, progress, stopped)
+            _build(source, store / name, Work(threads, progress, stopped))
             pack = _load(store / name, built=True)
         if pack is None:
             raise TrainingError(
                 "pack_damaged",
-                "The decoded images came back damaged twice: check this worker's disk.",
+                "The decoded samples came back damaged twice: check this worker's disk.",
             )
         if limit is not None:
             evict(store, limit)
@@ -116,90 +177,72 @@ def open_pack(
 
 
 def _load(path: Path, *, built: bool = False) -> Pack | None:
-    """The pack in ``path``, or None where it is missing or a single byte differs."""
+    """The pack in ``path``, or None where it is missing or a single byte differs.
+
+    The hashes of one that was ``built`` just now were taken of what was written: its files' sizes
+    tell whether that is there.
+    """
     try:
         meta = json.loads((path / "pack.json").read_bytes())
-        if any(_fingerprint(path / name) != meta["files"][name] for name in FILES):
+        if meta.pop("sha256") != _meta_sha256(meta):
             return None
-        count = sum(meta["counts"].values())
-        shape = (count, *meta["shape"])
+        names = FILES[meta["kind"]]
+        if not all(_is_whole(path / name, meta["files"][name], by_size=built) for name in names):
+            return None
+        arrays = {name: _mapped(path / name, DTYPES[name]) for name in names if name in DTYPES}
+        if "images" in arrays:
+            arrays["images"] = arrays["images"].reshape(-1, *meta["shape"])
+        texts = meta["kind"] == "texts"
         samples = (path / "samples").read_text("ascii")
         return Pack(
             name=path.name,
-            images=_mapped(path / "images", np.uint8, shape),
-            labels=_mapped(path / "labels", np.int64, (count,)),
+            arrays=arrays,
             samples=[samples[start : start + 64] for start in range(0, len(samples), 64)],
+            source_names=json.loads((path / "source_names").read_bytes()),
             counts=meta["counts"],
+            tokenizer=(path / "tokenizer.json").read_text("utf-8") if texts else None,
             built=built,
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _mapped(path: Path, kind: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    if 0 in shape:  # nothing can be mapped from an empty file
-        return np.zeros(shape, kind)
+def _mapped(path: Path, kind: Any) -> npt.NDArray[Any]:
+    if not path.stat().st_size:  # nothing can be mapped from an empty file
+        return np.zeros(0, kind)
     # Copy-on-write: torch warns about arrays it could not write to, and nobody writes to these.
-    return np.memmap(path, kind, mode="c", shape=shape)
+    return np.memmap(path, kind, mode="c")
 
 
-def _fingerprint(path: Path) -> dict[str, Any]:
+def _is_whole(path: Path, wanted: dict[str, Any], *, by_size: bool) -> bool:
     with path.open("rb") as file:
-        return {
-            "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
-            "bytes": path.stat().st_size,
-        }
+        if path.stat().st_size != wanted["bytes"]:
+            return False
+        return by_size or hashlib.file_digest(file, "sha256").hexdigest() == wanted["sha256"]
 
 
-def _build(
-    source: Source,
-    path: Path,
-    threads: int,
-    progress: Progress | None,
-    stopped: Callable[[], bool],
-) -> None:
+def _build(source: Source, path: Path, work: Work) -> None:
     manifest = read_manifest(source.manifest, list(source.classes))
     rough = Path(tempfile.mkdtemp(prefix=".building-", dir=path.parent))
+    policy = source.policy
+    meta: dict[str, Any] = {
+        "digest": source.digest,
+        "kind": "images" if isinstance(policy, Image) else "texts",
+        "shape": [policy.size, policy.size, policy.depth] if isinstance(policy, Image) else [],
+        "counts": {split: manifest.splits.count(split) for split in SPLITS},
+    }
     try:
-        _write_images(source, manifest.samples, rough / "images", threads, progress, stopped)
-        (rough / "labels").write_bytes(np.asarray(manifest.labels, np.int64).tobytes())
-        (rough / "samples").write_text("".join(manifest.samples), "ascii")
-        for name in FILES:
-            sync(rough / name)
-        write_atomic(rough / "pack.json", json.dumps(_meta(source, manifest, rough)).encode())
+        meta["files"] = fill(rough, manifest, source.blobs, policy, work)
+        meta["sha256"] = _meta_sha256(meta)
+        write_atomic(rough / "pack.json", json.dumps(meta).encode())
         rough.chmod(0o755)
         _publish_once(rough, path)
     finally:
         shutil.rmtree(rough, ignore_errors=True)
 
 
-def _meta(source: Source, manifest: Manifest, folder: Path) -> dict[str, Any]:
-    image = source.image
-    return {
-        "digest": source.digest,
-        "shape": [image.size, image.size, image.depth],
-        "counts": {split: manifest.splits.count(split) for split in SPLITS},
-        "files": {name: _fingerprint(folder / name) for name in FILES},
-    }
-
-
-def _write_images(
-    source: Source,
-    samples: list[str],
-    path: Path,
-    threads: int,
-    progress: Progress | None,
-    stopped: Callable[[], bool],
-) -> None:
-    with path.open("wb") as file, ThreadPoolExecutor(threads) as pool:  # decoding frees the GIL
-        for start in range(0, len(samples), CHUNK):
-            if stopped():
-                raise Cancelled
-            chunk = samples[start : start + CHUNK]
-            for image in pool.map(lambda sample: decode(source.blobs, sample, source.image), chunk):
-                file.write(image.tobytes())
-            if progress is not None:
-                progress(min(start + CHUNK, len(samples)), len(samples))
+def _meta_sha256(meta: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(meta, sort_keys=True).encode()).hexdigest()
 
 
 def _publish_once(rough: Path, path: Path) -> None:
@@ -207,5 +250,5 @@ def _publish_once(rough: Path, path: Path) -> None:
         publish(rough, path)
     except OSError:
         # Another process built the same pack meanwhile; a folder that is not empty is not replaced.
-        if not os.path.isdir(path):
+        if not path.is_dir():
             raise

@@ -21,7 +21,13 @@ class Normalise(nn.Module):
         self.register_buffer("scale", torch.full((1, channels, 1, 1), 1 / 127.5))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return (pixels - self.mean) * self.scale
+        # Constants as large as an image: of three numbers per pixel torch makes loops of three.
+        mean, scale = (self._tiled(each, pixels) for each in (self.mean, self.scale))
+        return (pixels - mean).mul_(scale)
+
+    def _tiled(self, values: Tensor, pixels: Tensor) -> Tensor:
+        tiled = values.expand(-1, -1, *pixels.shape[2:])
+        return tiled.contiguous(memory_format=torch.channels_last)
 
     def measure(self, mean: Tensor, deviation: Tensor) -> None:
         """Set from the channels' mean and deviation (pixel units). A flat channel stays finite."""

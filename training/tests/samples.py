@@ -16,26 +16,35 @@ def store(blobs: Path, picture: Image.Image, kind: str = "PNG") -> str:
     """Put a picture into the blob store; its hash."""
     buffer = io.BytesIO()
     picture.save(buffer, kind)
-    name = hashlib.sha256(buffer.getvalue()).hexdigest()
+    return store_bytes(blobs, buffer.getvalue())
+
+
+def store_bytes(blobs: Path, content: bytes) -> str:
+    """Put a file into the blob store; its hash."""
+    name = hashlib.sha256(content).hexdigest()
     path = blobs / name[:2] / name[2:4] / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(buffer.getvalue())
+    path.write_bytes(content)
     return name
 
 
-def write_manifest(path: Path, rows: list[tuple[str, str | None, str]]) -> None:
-    """Rows of (sample, label, split)."""
+def write_manifest(
+    path: Path,
+    rows: list[tuple[str, str | None, str]],
+    sources: list[str | None] | None = None,
+) -> None:
+    """Rows of (sample, label, split); without ``sources`` as manifests were before they had any."""
     samples, labels, splits = zip(*rows, strict=True)
-    table = pa.table(
-        {
-            "sample": pa.array(samples, pa.string()),
-            "label": pa.array(labels, pa.string()),
-            "split": pa.array(splits, pa.string()),
-            "group": pa.array(samples, pa.string()),
-            "licence": pa.array(["CC0-1.0"] * len(samples), pa.string()),
-        }
-    )
-    pq.write_table(table, path)
+    columns = {
+        "sample": pa.array(samples, pa.string()),
+        "label": pa.array(labels, pa.string()),
+        "split": pa.array(splits, pa.string()),
+        "group": pa.array(samples, pa.string()),
+        "licence": pa.array(["CC0-1.0"] * len(samples), pa.string()),
+    }
+    if sources is not None:
+        columns["source"] = pa.array(sources, pa.string())
+    pq.write_table(pa.table(columns), path)
 
 
 def digits(folder: Path, count: int = 1797, classes: int = 10) -> dict:

@@ -27,30 +27,44 @@ from training.config import (
     Image,
     JobConfig,
     Momentum,
+    Muon,
     OneCycle,
     ResNet,
 )
+from training.data.images import Images
+from training.data.texts import Texts
 from training.errors import Cancelled, TrainingError
+from training.evaluation import accuracy, evaluate
+from training.models.measure import measure_pixels
 from training.pulse import Pulse
 from training.schedule import learning_rate
-from training.tests.strategies import CONFIGS
+from training.snapshot import from_checkpoint, to_checkpoint
+from training.tests.strategies import EVERY_CONFIG
 
 CPU = torch.device("cpu")
 GREY8 = Image(size=8, channels="grey")
 
 
-def digits(first: int, last: int) -> engine.Split:
+def digits(first: int, last: int) -> Images:
     data = load_digits()
     order = np.random.default_rng(5).permutation(len(data.target))[first:last]
     images = np.minimum(data.images[order] * 16, 255).astype(np.uint8)[..., None]
-    return engine.Split(torch.from_numpy(images), torch.from_numpy(data.target[order]))
+    return Images(torch.from_numpy(images), torch.from_numpy(data.target[order]))
 
 
-def noise(count: int, config: JobConfig, classes: int = 3) -> engine.Split:
+def noise(count: int, config: JobConfig, classes: int = 3) -> Images:
     size, depth = config.image.size, config.image.depth
     source = torch.Generator().manual_seed(1)
     images = torch.randint(0, 256, (count, size, size, depth), generator=source)
-    return engine.Split(images.to(torch.uint8), torch.arange(count) % classes)
+    return Images(images.to(torch.uint8), torch.arange(count) % classes)
+
+
+def words(count: int, config: JobConfig, classes: int = 3) -> Texts:
+    source = torch.Generator().manual_seed(1)
+    lengths = torch.randint(1, config.text.max_length + 1, (count,), generator=source)
+    tokens = torch.randint(1, config.text.vocabulary, (int(lengths.sum()),), generator=source)
+    ends = torch.cat((torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)))
+    return Texts(tokens, ends, torch.arange(count) % classes)
 
 
 def weights(run: engine.Run) -> dict[str, torch.Tensor]:
@@ -69,7 +83,7 @@ def test_learns_the_digits_in_seconds(seed):
     began = time.process_time()
     engine.train(run, Pulse())
     test = digits(1500, 1797)
-    assert engine.accuracy(engine.evaluate(run.network, test.images), test.labels) > 0.95
+    assert accuracy(evaluate(run.network, test), test.labels) > 0.95
     assert time.process_time() - began < 30
 
 
@@ -117,7 +131,7 @@ def test_reported_losses_are_those_of_the_steps(monkeypatch):
         assert sum(found) / len(found) == pytest.approx(row["train_loss"])
 
 
-OPTIMIZERS = [SGD(), Momentum(), Adagrad(), Adam(), SMALL.optimizer]
+OPTIMIZERS = [SGD(), Momentum(), Adagrad(), Adam(), Muon(), SMALL.optimizer]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda one: one.kind)
@@ -133,7 +147,7 @@ def test_a_resumed_run_gives_the_same_bits(tmp_path, optimizer, cut):
     found = checkpoint.load_latest(tmp_path, {})
     assert found is not None
     resumed = small(optimizer=optimizer)
-    engine.from_checkpoint(resumed, *found)
+    from_checkpoint(resumed, *found)
     engine.train(resumed, Pulse())
 
     assert same(weights(whole), weights(resumed))
@@ -144,28 +158,29 @@ def test_a_resumed_run_gives_the_same_bits(tmp_path, optimizer, cut):
 
 def _saver(folder):
     def save(run):
-        tensors, state = engine.to_checkpoint(run)
+        tensors, state = to_checkpoint(run)
         checkpoint.save(folder, f"{run.step:010d}-{len(run.history):06d}", tensors, state)
 
     return save
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(CONFIGS)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(EVERY_CONFIG)
 def test_any_valid_configuration_steps_and_survives_a_checkpoint(config):
     def fresh():
-        return engine.start(config, 3, noise(20, config), None, CPU)
+        data = words(20, config) if config.reads_texts else noise(20, config)
+        return engine.start(config, 3, data, None, CPU)
 
     run = fresh()
     with pytest.raises(Cancelled):
         engine.train(run, Pulse(stopped=lambda: True))
     assert run.step == 1
     assert all(value.isfinite().all() for value in weights(run).values())
-    tensors, state = engine.to_checkpoint(run)
+    tensors, state = to_checkpoint(run)
     again = fresh()
-    engine.from_checkpoint(again, tensors, json.loads(json.dumps(state)))
+    from_checkpoint(again, tensors, json.loads(json.dumps(state)))
     assert same(weights(run), weights(again))
-    left, right = engine.to_checkpoint(run)[0], engine.to_checkpoint(again)[0]
+    left, right = to_checkpoint(run)[0], to_checkpoint(again)[0]
     assert same(left, right)
 
 
@@ -181,8 +196,8 @@ def test_keeps_the_best_epoch_by_validation():
     run = small(epochs=4)
     engine.train(run, Pulse())
     best = max(run.history, key=lambda row: (row["validation_accuracy"], -row["validation_loss"]))
-    logits = engine.evaluate(run.network, run.validation.images)
-    assert engine.accuracy(logits, run.validation.labels) == best["validation_accuracy"]
+    logits = evaluate(run.network, run.validation)
+    assert accuracy(logits, run.validation.labels) == best["validation_accuracy"]
     assert run.best["epoch"] == best["epoch"]
 
 
@@ -222,7 +237,7 @@ def test_pixels_are_measured_per_channel():
     images = torch.zeros(4, 8, 8, 3, dtype=torch.uint8)
     images[..., 1] = 7
     images[:2, ..., 2] = 200
-    mean, deviation = engine.measure_pixels(images)
+    mean, deviation = measure_pixels(images)
     assert mean.tolist() == [0, 7, 100]
     assert deviation.tolist() == [0, 0, 100]
 
