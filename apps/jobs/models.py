@@ -275,7 +275,7 @@ class Artifact(models.Model):
     class Role(models.TextChoices):
         WEIGHTS = "weights", _("weights (safetensors)")
         CONFIG = "config", _("configuration (JSON)")
-        PREDICTIONS = "predictions", _("predictions for each image (Parquet)")
+        PREDICTIONS = "predictions", _("predictions for each sample (Parquet)")
         METRICS = "metrics", _("metrics (CSV)")
         CONFUSION = "confusion", _("confusion matrix (JSON)")
         LOG = "log", _("log (text)")

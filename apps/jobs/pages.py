@@ -7,25 +7,29 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Exists, OuterRef, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import condition, require_POST, require_safe
 
-from apps.datasets.models import Version
+from apps.datasets.models import Dataset, Version
 from apps.datasets.pages.paging import paged
 from apps.datasets.pages.samples import address
 from apps.datasets.pages.scope import dataset_of, frame, refuse
 from apps.errors import RuleError, invalid
 from apps.jobs import actions
 from apps.jobs.api import artifacts_of, job_of, whole
-from apps.jobs.forms import ProposeForm, RejectForm
+from apps.jobs.forms import RejectForm, propose_form
 from apps.jobs.models import Attempt, TrainingJob, Worker
 from apps.jobs.permissions import may_cancel, may_decide
-from apps.jobs.reads import epochs, expected_seconds, listed, measured_accuracy, reason
+from apps.jobs.reads import epochs, expected_seconds, listed, reason
+from apps.jobs.scores import HEIGHT, WIDTH, pruned, scores
+from apps.jobs.starts import offered, recipe_of
+from apps.jobs.wording import facts
 from apps.state.models import Event
+from training.recipes import Recipe
 
 SHOWN = 50
 
@@ -58,7 +62,8 @@ def job_new(request: HttpRequest, slug: str, number: int | None = None) -> HttpR
     dataset = dataset_of(request, slug)
     chosen = number or whole(request.GET.get("version", "0") or "0", "version")
     initial = {"version": dataset.versions.filter(number=chosen).first()} if chosen else {}
-    form = ProposeForm(request.POST or None, dataset=dataset, initial=initial)
+    recipe = _recipe(request, dataset)
+    form = propose_form(dataset, request.POST or None, recipe=recipe, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
             job = actions.propose_job(
@@ -78,9 +83,23 @@ def job_new(request: HttpRequest, slug: str, number: int | None = None) -> HttpR
             return redirect("job", job.uuid)
     context = frame(request, dataset, "jobs") | {
         "form": form,
+        "recipe": recipe,
+        "recipes": offered(dataset),
+        "chosen": chosen,
+        "base": facts(form.base) if recipe else [],
+        "base_json": json.dumps(form.base, indent=1, ensure_ascii=False),
         "trainable": dataset.versions.filter(status=Version.Status.APPROVED).exists(),
     }
     return render(request, "jobs/new.html", context)
+
+
+def _recipe(request: HttpRequest, dataset: Dataset) -> Recipe | None:
+    """What the proposal starts from: said by the form where it is sent, else by the address."""
+    name = request.POST.get("recipe", "") or request.GET.get("recipe", "")
+    try:
+        return recipe_of(dataset, name)
+    except KeyError:
+        raise Http404 from None
 
 
 @require_safe
@@ -88,16 +107,19 @@ def job_new(request: HttpRequest, slug: str, number: int | None = None) -> HttpR
 def job_plan(request: HttpRequest, slug: str) -> HttpResponse:
     """What the form as it stands would cost; polled by the form's script."""
     dataset = dataset_of(request, slug)
-    form = ProposeForm({"title": "-", **request.GET.dict()}, dataset=dataset)
+    values = {"title": "-", **request.GET.dict()}
+    form = propose_form(dataset, values, recipe=_recipe(request, dataset))
     context: dict[str, Any] = {}
     if form.is_valid():
         version = form.cleaned_data["version"]
         try:
-            plan = actions.plan_of(actions.read_config(form.config(), version), version)
+            config = actions.read_config(form.config(), version)
+            plan = actions.plan_of(config, version)
         except RuleError:
             pass  # the form itself will say what is wrong, when it is sent
         else:
-            context = {"plan": plan, "seconds": expected_seconds(plan["training_flops"])}
+            seconds = expected_seconds(plan["training_flops"], config.model.kind)
+            context = {"plan": plan, "seconds": seconds}
     return render(request, "jobs/_estimate.html", context)
 
 
@@ -111,7 +133,10 @@ def job(request: HttpRequest, uuid: str) -> HttpResponse:
         "chain": _chain(found),
         "events": Event.objects.about(found).select_related("by"),
         "statuses": dict(TrainingJob.Status.choices),
-        "augmented": {name: value for name, value in found.config["augmentation"].items() if value},
+        "config": facts(found.config),
+        "scores": scores(found),
+        "pruned": pruned(found),
+        "diagram": {"width": WIDTH, "height": HEIGHT},
         "config_json": json.dumps(found.config, indent=1, ensure_ascii=False),
     }
     return render(request, "jobs/job.html", context)
@@ -131,7 +156,6 @@ def _live(request: HttpRequest, found: TrainingJob) -> dict[str, Any]:
         "waiting_for": actions.why_waiting(found),
         "reason": reason(found),
         "epochs": epochs(found),
-        "accuracy": measured_accuracy(found),
         "test": (found.result.get("metrics") or {}).get("test"),
         "may_decide": decides and found.status == TrainingJob.Status.PROPOSED,
         "may_cancel": may_cancel(request.user, found)

@@ -36,8 +36,22 @@ SENTENCES = {
     "nesterov_without_momentum": gettext_noop(
         "Nesterov needs a momentum above 0: raise optimizer.momentum or turn this off."
     ),
+    "alternate_without_flip": gettext_noop(
+        "This says how flip takes turns: turn augmentation.flip on, or this off."
+    ),
+    "balanced_twice": gettext_noop(
+        "This sampling shows every class as often already: choose one of the two."
+    ),
+    "not_prunable": gettext_noop("Only the channels of a CNN can be removed: choose magnitude."),
+    "not_read": gettext_noop("A model of this kind does not read this: leave it out."),
+    "no_views_of_texts": gettext_noop("A text has one view only: turn this off."),
+    "batch_not_shared_evenly": gettext_noop(
+        "{devices} devices cannot share a batch_size of {batch} evenly, with two samples or more "
+        "for each."
+    ),
     "batch_too_small_for_norm": gettext_noop(
-        "Batch normalisation needs a batch_size of at least {least}: raise it, or choose group."
+        "Batch normalisation needs a batch_size of at least {least} for each device: raise it, or "
+        "choose group."
     ),
     "pooled_away": gettext_noop(
         "Pooling leaves less than one pixel here: use pool 1, or an image.size above {size}."
@@ -45,6 +59,18 @@ SENTENCES = {
     "dense_too_large": gettext_noop(
         "This layer would hold {weights} weights; at most {most} are allowed. Pool more, or choose "
         "fewer channels or a smaller image."
+    ),
+    "stem_too_large": gettext_noop(
+        "This stem needs an image.size of at least {least}: raise it, or choose small."
+    ),
+    "patches_do_not_fit": gettext_noop(
+        "Squares of {patch} pixels do not fill an image of {size}: choose a divisor."
+    ),
+    "too_many_patches": gettext_noop(
+        "This cuts the image into {patches} patches; at most {most} are allowed. Choose larger ones."
+    ),
+    "heads_do_not_fit": gettext_noop(
+        "{heads} heads cannot share a width of {width} evenly: choose a divisor."
     ),
 }
 

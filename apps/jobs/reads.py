@@ -27,11 +27,15 @@ def epochs(job: TrainingJob) -> list[dict[str, Any]]:
     return [rows[epoch] for epoch in sorted(rows)][-EPOCHS_SHOWN:]
 
 
-def expected_seconds(training_flops: int) -> float | None:
-    """How long so much work took lately, by the newest finished jobs; None while there are none."""
-    done = TrainingJob.objects.filter(status=TrainingJob.Status.SUCCEEDED).order_by("-pk")
+def expected_seconds(training_flops: int, kind: str) -> float | None:
+    """How long so much work took lately, by the newest finished jobs with such a model; None: none.
+
+    Of one kind only: a recurrent network does a fraction of the operations per second that a
+    convolutional one does.
+    """
+    done = TrainingJob.objects.filter(status=TrainingJob.Status.SUCCEEDED, config__model__kind=kind)
     speeds = []
-    for plan, result in done.values_list("plan", "result")[:JOBS_TIMED]:
+    for plan, result in done.order_by("-pk").values_list("plan", "result")[:JOBS_TIMED]:
         seconds = result.get("train_seconds") or 0
         if seconds > 0 and plan.get("training_flops"):
             speeds.append(plan["training_flops"] / seconds)

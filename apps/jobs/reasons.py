@@ -11,11 +11,11 @@ SENTENCES = {
         "to verify the version (manage.py verify_version), then propose the job again."
     ),
     "class_missing_in_train": gettext_noop(
-        "A class has no training image in this version. Contribute some, freeze a new version and "
+        "A class has no training sample in this version. Contribute some, freeze a new version and "
         "propose the job there."
     ),
     "empty_split": gettext_noop(
-        "A split that the run needs is empty in this version. Freeze a version with more images, "
+        "A split that the run needs is empty in this version. Freeze a version with more samples, "
         "then propose the job there."
     ),
     "non_finite_loss": gettext_noop(
@@ -23,12 +23,16 @@ SENTENCES = {
         "job again with a learning rate ten times lower."
     ),
     "out_of_memory": gettext_noop(
-        "The machine ran out of memory. Propose the job again with a smaller batch size, a smaller "
-        "image or a smaller model."
+        "The machine ran out of memory. Propose the job again with a smaller batch size, smaller "
+        "images or shorter texts, or a smaller model."
     ),
     "pack_damaged": gettext_noop(
-        "The decoded copy of the images on the worker was damaged; it is made anew next time. "
-        "Propose the job again."
+        "The worker's own copy of the samples was damaged; it is made anew next time. Propose the "
+        "job again."
+    ),
+    "too_few_devices": gettext_noop(
+        "The worker has fewer GPUs than the job asks for. Propose the job again with fewer devices, "
+        "or ask an operator for a machine that has more."
     ),
     # what the supervisor and the reconciler find
     "crash": gettext_noop(

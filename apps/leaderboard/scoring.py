@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import IO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from apps.datasets import blobs, seals
@@ -37,7 +38,7 @@ def measure(version: Version, predictions: Artifact) -> Measured:
         guessed = read_predictions(stream)
     if guessed.keys() != truth.keys():
         missing, extra = len(truth.keys() - guessed.keys()), len(guessed.keys() - truth.keys())
-        raise Unscorable(f"predictions lack {missing} test images and have {extra} others")
+        raise Unscorable(f"predictions lack {missing} test samples and have {extra} others")
     if not truth:
         raise Unscorable("the test split is empty")
     order = sorted(truth)
@@ -58,12 +59,21 @@ def labels_of_test(version: Version) -> dict[str, str]:
 
 
 def read_predictions(stream: IO[bytes]) -> dict[str, str]:
-    """{sample sha256: predicted class}."""
+    """{sample sha256: predicted class} of the test split."""
     try:
-        table = pq.read_table(stream, columns=["sample", "predicted"])
+        table = _test_rows(pq.ParquetFile(stream))
     except (pa.ArrowException, KeyError) as error:
         raise Unscorable(f"the predictions cannot be read: {error}") from error
     samples = table.column("sample").to_pylist()
     if len(set(samples)) < len(samples):
-        raise Unscorable("the predictions name an image twice")
+        raise Unscorable("the predictions name a sample twice")
     return dict(zip(samples, table.column("predicted").to_pylist(), strict=True))
+
+
+def _test_rows(file: pq.ParquetFile) -> pa.Table:
+    """Raises KeyError where a column is missing."""
+    columns = ["sample", "predicted"]
+    table = file.read([*columns, "split"])
+    if "split" in table.column_names:  # older files hold the test split alone
+        table = table.filter(pc.equal(table.column("split"), Split.TEST.value))
+    return table.select(columns)

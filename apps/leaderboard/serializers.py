@@ -38,6 +38,6 @@ class BoardSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField(allow_null=True)
     metric = serializers.CharField()
     higher_is_better = serializers.BooleanField()
-    samples = serializers.IntegerField(help_text="images in the test split")
+    samples = serializers.IntegerField(help_text="samples in the test split")
     tied = serializers.IntegerField(help_text="entries that share the first place")
     entries = EntrySerializer(many=True)

@@ -286,6 +286,7 @@ JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", default=3)
 JOB_MAX_SECONDS = env.int("JOB_MAX_SECONDS", default=24 * 3600)
 JOB_STALL_SECONDS = env.int("JOB_STALL_SECONDS", default=900)
 JOB_THREADS = env.int("JOB_THREADS", default=2)
+JOB_DEVICES = env.int("JOB_DEVICES", default=1)
 PACK_LIMIT_BYTES = env.int("PACK_LIMIT_BYTES", default=20 * 2**30)
 WORKER_NAME = env.str("WORKER_NAME", default="")
 

@@ -5,13 +5,22 @@ import random
 from types import SimpleNamespace
 from typing import Any
 
+from django.urls import reverse
 from PIL import Image, ImageDraw, ImageFilter
 
 from apps.datasets import actions, blobs
 from apps.datasets.actions.building import build_versions
 from apps.datasets.actions.ingesting import drain_ingest
 from apps.datasets.actions.relabelling import apply_changes
-from apps.datasets.models import Contribution, Dataset, Licence, Membership, Role, Sample
+from apps.datasets.models import Contribution, Dataset, Licence, Membership, Role, Sample, Version
+from apps.jobs.models import TrainingJob
+from apps.jobs.tests.stage import (
+    WEIGHED,
+    make_finished,
+    make_text_dataset,
+    make_version,
+    measured,
+)
 
 GUIDELINES = """## What counts
 
@@ -80,7 +89,33 @@ def furnish(cast: Any) -> SimpleNamespace:
     last = _contribute(dataset, cast.ben, odd, source="North beach")
     _contribute(dataset, cast.ben, {f"{n}.jpg": drawing("square", 50 + n) for n in range(4)})
     _change_classes(dataset, cast)
-    return SimpleNamespace(cast=cast, dataset=dataset, contribution=last, value=_values(last))
+    job, more = _train(dataset, cast)
+    value = _values(last, job)
+    return SimpleNamespace(
+        cast=cast, dataset=dataset, contribution=last, value=value, more_pages=more
+    )
+
+
+def _train(dataset: Dataset, cast: Any) -> tuple[TrainingJob, dict[str, str]]:
+    """A finished job on the first version with everything that one can show, and pages beside it."""
+    first = dataset.versions.get(number=1)
+    Version.objects.filter(pk=first.pk).update(status=Version.Status.APPROVED)
+    first.refresh_from_db()
+    splits = {"test": measured(200), "validation": measured(80), "test_tta": measured(200)}
+    weighed = {"before": WEIGHED, "after": WEIGHED | {"parameters": 270, "latency_ms": 0.9}}
+    result = {"metrics": splits, "pruning": weighed, "train_seconds": 94.0, "chosen_epoch": 8}
+    config = {
+        "pruning": {"kind": "structured"},
+        "augmentation": {"translate": 0.1, "cutout": 0.25, "mixup": 0.2},
+        "test_time_augmentation": True,
+    }
+    job = make_finished(first, cast.ben, cast.ada, result, **config)
+    make_version(make_text_dataset(cast.ada), cast.ada)
+    new = reverse("job_new", args=[dataset.slug])
+    return job, {
+        "job_new_recipe": f"{new}?recipe=photos",
+        "job_new_texts": reverse("job_new", args=["bank"]),
+    }
 
 
 def _files(seeds: range) -> dict[str, bytes]:
@@ -148,7 +183,7 @@ def _again(dataset: Dataset) -> bytes:
     return out.getvalue()
 
 
-def _values(batch: Contribution) -> Any:
+def _values(batch: Contribution, job: TrainingJob) -> Any:
     """value(route, parameter): what a page's address is filled with."""
 
     def value(name: str, key: str) -> Any:
@@ -156,7 +191,7 @@ def _values(batch: Contribution) -> Any:
         known = {
             "slug": batch.dataset.slug,
             "number": 2,
-            "uuid": batch.uuid,
+            "uuid": job.uuid if name.startswith("job") else batch.uuid,
             "username": "ben",
             "token": actions.invite(batch.dataset, batch.dataset.created_by, Role.CONTRIBUTOR)[1],
             "pk": sample.pk,

@@ -45,6 +45,7 @@ def addresses(place: SimpleNamespace) -> Iterator[tuple[str, str]]:
             continue
         wanted = get_resolver().reverse_dict.getlist(name)[0][0][0][1]
         yield name, reverse(name, kwargs={key: place.value(name, key) for key in wanted})
+    yield from place.more_pages.items()
 
 
 def is_page(client: Client, path: str) -> bool:

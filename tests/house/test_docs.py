@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.conf import settings
 from django.core.management import get_commands
@@ -33,9 +34,12 @@ from apps.jobs.api import POINTS
 from apps.jobs.models import Artifact, TrainingJob
 from apps.jobs.problems import SENTENCES as PROBLEMS
 from apps.jobs.reasons import SENTENCES as REASONS
+from apps.jobs.scores import NAMES as SCORES
 from apps.members.actions import MAX_TOKENS
 from config import api, health
-from training.config import LARGEST_LAYER, SMALLEST_NORMED_BATCH, JobConfig
+from training import metrics, recipes
+from training.config import LARGEST_LAYER, MOST_PATCHES, SMALLEST_NORMED_BATCH, JobConfig
+from training.config.job import LEAST_SIDES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -305,9 +309,12 @@ def test_every_field_of_a_job_is_documented_with_its_bounds(part: str) -> None:
 
 def test_rules_states_waits_failures_and_files_of_jobs_are_documented() -> None:
     text = guide("members")
-    between_fields = {code for code, sentence in PROBLEMS.items() if "_" in code} & set(
-        re.findall(r'"(\w+)",\n', (ROOT / "training/config.py").read_text())
-    )
+    between_fields = {
+        ast.literal_eval(node.args[1])
+        for node in calls(sources("training/config"), lambda node: _named(node) == "refuse")
+    }
+    assert len(between_fields) > 10
+    assert between_fields <= PROBLEMS.keys()
     said = set(re.findall(r"`(\w+)` \|$", section(text, "### Rules between fields"), re.M))
     assert said == between_fields | {"invalid_config"}
     states = section(text, "## States")
@@ -321,6 +328,17 @@ def test_rules_states_waits_failures_and_files_of_jobs_are_documented() -> None:
     others = {"lease_expired", "killed", "released", "cancelled", "rejected"}
     assert rows(section(text, "### Why a job failed")).keys() == REASONS.keys() - others
     assert rows(section(text, "## Files")).keys() == set(Artifact.Role.values)
+
+
+def test_recipes_and_scores_are_documented() -> None:
+    text = guide("members")
+    assert rows(section(text, "## Recipes")).keys() == set(recipes.names())
+    labels, odds = np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]])
+    found = metrics.scores(labels, odds, ["cat", "dog"], ["here", "there"])
+    assert rows(section(text, "## Scores")).keys() == found.keys()
+    assert {key for key in found if key in SCORES} == SCORES.keys()
+    assert f"in {metrics.BINS} bins" in text
+    assert f"the {metrics.MOST_SOURCES} largest" in text
 
 
 # ---------------------------------------------------------------------------- the API
@@ -453,6 +471,9 @@ def test_limits_in_the_guide_for_contributors_are_the_defaults() -> None:
         ("contributors", f"holds for {INVITATION_DAYS} days"),
         ("members", f"holds at most {LARGEST_LAYER:,} weights"),
         ("members", f"`batch_size` of at least {SMALLEST_NORMED_BATCH}"),
+        ("members", f"at most {MOST_PATCHES:,} patches"),
+        ("members", f"`image.size` of at least {LEAST_SIDES['small']}, with the stem `whitening`"),
+        ("members", f"`whitening` {LEAST_SIDES['whitening']}, with `large` {LEAST_SIDES['large']}"),
         ("operators", f"{MAX_TOKENS} for a member, {settings.REST_KNOX['TOKEN_TTL'].days} days"),
         ("operators", f"| uploads being read | {contribution.CLAIM_SECONDS} s |"),
         ("operators", f"| a version being built | {building.CLAIM_SECONDS} s,"),

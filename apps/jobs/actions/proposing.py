@@ -1,10 +1,13 @@
 """Proposing a job: a configuration, never code, against an approved version."""
 
 import json
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, get_args
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from pydantic import ValidationError
 
 from apps.datasets.models import Split, Version
@@ -13,7 +16,7 @@ from apps.jobs.models import TrainingJob
 from apps.jobs.permissions import require_proposer
 from apps.jobs.problems import describe
 from apps.state.models import Event
-from training.config import JobConfig, canonical_json, config_sha256
+from training.config import ImageModel, JobConfig, TextModel, canonical_json, config_sha256
 from training.plan import plan
 
 MAX_TITLE = 120
@@ -47,9 +50,6 @@ def propose_job(version: Version, by: Any, title: str, config: dict[str, Any]) -
 
 
 def _require_trainable(version: Version) -> None:
-    if version.dataset.holds_texts:
-        text = _("Models for texts come with a later release: nothing here can train on them yet.")
-        raise RuleError("task_not_trainable", text, task=version.dataset.task)
     require_nothing_withdrawn(version)
     if version.status == Version.Status.APPROVED:
         return
@@ -90,10 +90,35 @@ def read_config(config: dict[str, Any], version: Version) -> JobConfig:
         checked = JobConfig.model_validate_json(json.dumps(config))
     except ValidationError as error:
         raise invalid_config(describe(error)) from error
-    if checked.augmentation.flip and not version.dataset.flips_preserve_labels:
-        text = _("In this dataset a mirrored image may belong to another class: turn this off.")
-        raise invalid_config({"augmentation.flip": [text]})
+    if problems := dict(_what_does_not_fit(checked, version)):
+        raise invalid_config(problems)
     return checked
+
+
+def _what_does_not_fit(config: JobConfig, version: Version) -> Iterator[tuple[str, list[str]]]:
+    """(field, sentences): a configuration that could be trained, but not here or not on this."""
+    dataset = version.dataset
+    if dataset.holds_texts and not config.reads_texts:
+        text = _("This dataset holds texts, and this model reads images: choose %(kinds)s.")
+        yield "model.kind", [text % {"kinds": _kinds_of(TextModel)}]
+    if config.reads_texts and not dataset.holds_texts:
+        text = _("This dataset holds images, and this model reads texts: choose %(kinds)s.")
+        yield "model.kind", [text % {"kinds": _kinds_of(ImageModel)}]
+    if config.augmentation.flip and not dataset.flips_preserve_labels:
+        text = _("In this dataset a mirrored image may belong to another class: turn this off.")
+        yield "augmentation.flip", [text]
+    if config.devices > settings.JOB_DEVICES:
+        text = ngettext(
+            "A worker of this site has %(most)s device.",
+            "A worker of this site has %(most)s devices.",
+            settings.JOB_DEVICES,
+        )
+        yield "devices", [text % {"most": settings.JOB_DEVICES}]
+
+
+def _kinds_of(models: Any) -> str:
+    """The kinds that a union of models allows, as a list to read."""
+    return ", ".join(each.model_fields["kind"].default for each in get_args(models))
 
 
 def invalid_config(errors: dict[str, list[str]]) -> RuleError:
@@ -111,6 +136,7 @@ def plan_of(config: JobConfig, version: Version) -> dict[str, Any]:
     for per_split in version.counts.values():
         for split, number in per_split.items():
             samples[split] += number
+    per_class = [version.counts.get(name, {}).get(Split.TRAIN, 0) for name in version.class_names]
     try:
         cost = plan(
             config,
@@ -118,12 +144,13 @@ def plan_of(config: JobConfig, version: Version) -> dict[str, Any]:
             train_samples=samples[Split.TRAIN],
             validation_samples=samples[Split.VALIDATION],
             test_samples=samples[Split.TEST],
+            per_class=per_class,
         )
     except ValueError as error:
         raise RuleError(
             "nothing_to_train",
             _(
-                "Version %(number)s has %(classes)s classes and %(train)s training images; training "
+                "Version %(number)s has %(classes)s classes and %(train)s training samples; training "
                 "needs at least two of each. Freeze a version with more."
             )
             % {
@@ -134,7 +161,7 @@ def plan_of(config: JobConfig, version: Version) -> dict[str, Any]:
         ) from error
     return {
         "parameters": cost.parameters,
-        "flops_per_image": cost.flops_per_image,
+        "flops_per_sample": cost.flops_per_sample,
         "training_flops": cost.training_flops,
         "memory_bytes": cost.memory_bytes,
         "data_bytes": cost.data_bytes,

@@ -63,7 +63,11 @@ def _running(job: TrainingJob) -> Waiting | None:
     if attempt is None or attempt.first_step_at is not None:
         return None
     if attempt.progress.get("phase") == "pack":
-        return Waiting(
-            "pack", _("Its worker decodes the images of this version, once for all jobs.")
-        )
+        return Waiting("pack", _preparing_data(job))
     return Waiting("preparing", _("Its worker prepares the run."))
+
+
+def _preparing_data(job: TrainingJob) -> str:
+    if job.dataset.holds_texts:
+        return _("Its worker reads the texts of this version, once for all jobs.")
+    return _("Its worker decodes the images of this version, once for all jobs.")

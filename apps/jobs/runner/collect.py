@@ -23,11 +23,12 @@ OF_A_FAILURE = {Role.LOG, Role.METRICS, Role.CONFIG}
 RESULT = {
     "metrics",
     "parameters",
-    "flops_per_image",
+    "flops_per_sample",
     "train_seconds",
     "epochs",
     "steps",
     "chosen_epoch",
+    "pruning",
 }
 
 

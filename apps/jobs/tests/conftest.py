@@ -10,10 +10,10 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
-from apps.datasets.models import Dataset, Version
+from apps.datasets.models import Dataset, Membership, Role, Version
 from apps.jobs.models import TrainingJob
 from apps.jobs.tests.processes import WorkerProcess
-from apps.jobs.tests.stage import make_digits, make_job, make_version
+from apps.jobs.tests.stage import make_digits, make_job, make_text_dataset, make_version
 
 
 @pytest.fixture
@@ -31,6 +31,14 @@ def job(version: Version, cast: SimpleNamespace) -> TrainingJob:
 def digits(cast: SimpleNamespace) -> Version:
     """Ada's approved version of 400 handwritten digits."""
     return make_digits(cast.ada)
+
+
+@pytest.fixture
+def texts(cast: SimpleNamespace) -> Version:
+    """Ada's approved version of texts, as a row only; Ben contributes."""
+    dataset = make_text_dataset(cast.ada)
+    Membership.objects.create(dataset=dataset, member=cast.ben, role=Role.CONTRIBUTOR)
+    return make_version(dataset, cast.ada)
 
 
 @pytest.fixture

@@ -7,23 +7,26 @@ from django.urls import reverse
 
 from apps.datasets.models import Version
 from apps.jobs import actions
+from apps.jobs.forms import propose_form
 from apps.jobs.models import TrainingJob
 from apps.jobs.tests.stage import claim, make_worker
+from apps.jobs.tests.test_overlay import shown
+from training import recipes
 
-FORM = {
+CHANGED = {
     "title": "mine",
-    "model": "cnn",
     "optimizer": "sgd",
     "learning_rate": "",
     "epochs": "3",
     "batch_size": "32",
-    "seed": "0",
     "image_size": "16",
     "channels": "grey",
-    "translate": "0",
-    "rotate": "0",
-    "zoom": "0",
 }
+
+
+def filled(version: Version, **change: Any) -> dict[str, Any]:
+    """The form as a browser sends it."""
+    return shown(propose_form(version.dataset)) | CHANGED | {"version": version.pk} | change
 
 
 def text(response: Any) -> str:
@@ -33,15 +36,69 @@ def text(response: Any) -> str:
     return found
 
 
+def main(page: str) -> str:
+    """What is the page's own."""
+    return page.partition("<main")[2].partition("</main")[0]
+
+
 def test_proposing_by_form(version: Version, cast: Any, browser_of: Any) -> None:
     client = browser_of(cast.ben)
     address = reverse("job_new", args=["pets"])
     assert 'name="learning_rate"' in text(client.get(address))
-    answer = client.post(address, FORM | {"version": version.pk})
+    answer = client.post(address, filled(version))
     job = TrainingJob.objects.get()
     assert answer.headers["Location"] == reverse("job", args=[job.uuid])
-    assert job.config["optimizer"] == {"kind": "sgd", "learning_rate": 0.1, "weight_decay": 0.0}
+    assert (job.config["optimizer"]["kind"], job.config["optimizer"]["learning_rate"]) == (
+        "sgd",
+        0.1,
+    )
     assert job.config["image"]["channels"] == "grey"
+
+
+def test_more_options_by_form(version: Version, cast: Any, browser_of: Any) -> None:
+    more = {"sampling": "weighted", "averaging": "ema", "dropout": "0.4", "pruning": "magnitude"}
+    more |= {"pruning_amount": "0.7", "cutout": "0.25", "test_time_augmentation": "on"}
+    browser_of(cast.ben).post(reverse("job_new", args=["pets"]), filled(version, **more))
+    config = TrainingJob.objects.get().config
+    assert (config["sampling"], config["averaging"]["kind"]) == ("weighted", "ema")
+    assert config["pruning"] == {"kind": "magnitude", "amount": 0.7, "epochs": 2}
+    assert (config["model"]["dropout"], config["augmentation"]["cutout"]) == (0.4, 0.25)
+    assert config["test_time_augmentation"] is True
+
+
+def test_a_text_dataset_has_its_own_form(texts: Version, cast: Any, browser_of: Any) -> None:
+    client, address = browser_of(cast.ben), reverse("job_new", args=["bank"])
+    page = text(client.get(address))
+    assert "Transformer" in page
+    assert "image" not in main(page).lower()
+    client.post(address, filled(texts, model="gru", vocabulary="300"))
+    config = TrainingJob.objects.get().config
+    assert (config["model"]["cell"], config["text"]["vocabulary"]) == ("gru", 300)
+
+
+def test_starting_from_a_recipe(version: Version, cast: Any, browser_of: Any) -> None:
+    client, address = browser_of(cast.ben), reverse("job_new", args=["pets"])
+    assert "?recipe=fashion-mnist" in text(client.get(address))
+    page = text(client.get(address, {"recipe": "fashion-mnist"}))
+    assert 'name="recipe" value="fashion-mnist"' in page
+    assert 'name="batch_size" value="128"' in page
+    assert "24 (3×3, pool 2)" in page, "what the form does not ask is shown"
+    recipe = recipes.read("fashion-mnist")
+    sent = shown(propose_form(version.dataset, recipe=recipe)) | {"recipe": "fashion-mnist"}
+    client.post(address, sent | {"version": version.pk, "title": "as it says", "epochs": "2"})
+    config = TrainingJob.objects.get().config
+    assert len(config["model"]["blocks"]) == 4, "nothing of the recipe is lost"
+    assert (config["epochs"], config["augmentation"]["flip"]) == (2, False)
+
+
+def test_only_recipes_that_fit(
+    version: Version, texts: Version, cast: Any, browser_of: Any
+) -> None:
+    client = browser_of(cast.ben)
+    assert "?recipe=chinese-texts" in text(client.get(reverse("job_new", args=["bank"])))
+    for name in ("chinese-texts", "nothing"):
+        answer = client.get(reverse("job_new", args=["pets"]), {"recipe": name})
+        assert answer.status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -51,14 +108,17 @@ def test_proposing_by_form(version: Version, cast: Any, browser_of: Any) -> None
         ({"epochs": "0"}, "Must be at least 1"),
         ({"image_size": "4"}, "Must be at least 8"),
         ({"optimizer": "magic"}, "magic"),
-        ({"model": "resnet", "batch_size": "4"}, "Batch normalisation needs"),
+        ({"model": "resnet9", "batch_size": "4"}, "Batch normalisation needs"),
+        ({"model": "resnet9", "dropout": "0.3"}, "This model has none: leave it empty."),
+        ({"pruning": "magnitude", "pruning_amount": "2"}, "Must be at most 0.95"),
+        ({"model": "vit", "pruning": "structured"}, "Only the channels of a CNN"),
     ],
 )
 def test_what_is_wrong_stands_beside_its_field(
     version: Version, cast: Any, browser_of: Any, change: Any, says: str
 ) -> None:
     address = reverse("job_new", args=["pets"])
-    page = text(browser_of(cast.ben).post(address, FORM | {"version": version.pk} | change))
+    page = text(browser_of(cast.ben).post(address, filled(version, **change)))
     assert says in page
     assert 'class="field wrong"' in page
     assert 'value="mine"' in page, "nothing that was typed is lost"
@@ -68,9 +128,8 @@ def test_what_is_wrong_stands_beside_its_field(
 def test_an_estimate_follows_the_form(version: Version, cast: Any, browser_of: Any) -> None:
     client = browser_of(cast.ben)
     address = reverse("job_plan", args=["pets"])
-    assert "Parameters" in text(client.get(address, FORM | {"version": version.pk}))
-    wrong = FORM | {"version": version.pk, "epochs": "0"}
-    assert "cannot be trained" in text(client.get(address, wrong))
+    assert "Parameters" in text(client.get(address, filled(version)))
+    assert "cannot be trained" in text(client.get(address, filled(version, epochs="0")))
 
 
 def test_a_job_from_proposal_to_cancellation(job: TrainingJob, cast: Any, browser_of: Any) -> None:

@@ -1,16 +1,21 @@
 """Proposing: who may, on what, with which configuration."""
 
-from typing import Any
+import ast
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
+import training.config
 from apps.datasets.models import Version
 from apps.errors import RuleError
 from apps.jobs import actions
 from apps.jobs.models import TrainingJob
 from apps.jobs.problems import SENTENCES
+from apps.jobs.reasons import SENTENCES as REASONS
 from apps.jobs.tests.stage import QUICK, make_version
 from apps.state.models import Event
+from training.errors import Code
 from training.explain import SENTENCES as THEIRS
 
 
@@ -77,6 +82,45 @@ def test_a_bad_configuration_names_its_field(
         assert says in " ".join(error.facts["errors"][field])
 
 
+READS_TEXTS: dict[str, Any] = {"model": {"kind": "rnn"}}
+
+
+def test_texts_are_trained_on_by_what_reads_them(texts: Version, cast: Any) -> None:
+    job = actions.propose_job(texts, cast.ben, "a first look", READS_TEXTS)
+    assert job.config["text"]["tokenizer"] == "bpe"
+    assert "image" not in job.config
+    assert job.plan["parameters"] > 0
+
+
+def test_a_model_must_fit_what_the_dataset_holds(
+    version: Version, texts: Version, cast: Any
+) -> None:
+    for held, config, kinds in (
+        (texts, {}, "rnn, transformer"),
+        (version, READS_TEXTS, "cnn, resnet, vit"),
+    ):
+        error = refused(held, cast.ben, config)
+        assert error.code == "invalid_config"
+        assert kinds in error.facts["errors"]["model.kind"][0]
+
+
+def test_no_more_devices_than_a_worker_has(version: Version, cast: Any, settings: Any) -> None:
+    error = refused(version, cast.ben, {"devices": 2})
+    assert "1 device" in error.facts["errors"]["devices"][0]
+    settings.JOB_DEVICES = 2
+    assert actions.propose_job(version, cast.ben, "two", {"devices": 2}).config["devices"] == 2
+
+
+def test_what_sampling_draws_is_planned(dataset: Any, cast: Any) -> None:
+    counts = {"cat": {"train": 400, "test": 5}, "dog": {"train": 100, "test": 5}}
+    version = make_version(dataset, cast.ada, counts=counts)
+    steps = [
+        actions.propose_job(version, cast.ben, each, QUICK | {"sampling": each}).plan["steps"]
+        for each in ("undersample", "none", "oversample")
+    ]
+    assert steps == [6 * samples // 16 for samples in (192, 496, 800)]
+
+
 def test_every_problem_at_once(version: Version, cast: Any) -> None:
     error = refused(version, cast.ben, {"epochs": 0, "batch_size": 1})
     assert error.facts["errors"].keys() == {"epochs", "batch_size"}
@@ -94,7 +138,22 @@ def test_a_version_with_nothing_to_learn(dataset: Any, cast: Any) -> None:
     assert refused(version, cast.ben, {}).code == "nothing_to_train"
 
 
+def rules_between_fields() -> dict[str, str]:
+    """{code: sentence} of every call of `refuse` in training's configuration."""
+    found = {}
+    for path in Path(training.config.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "refuse":
+                _field, code, sentence = node.args
+                found[ast.literal_eval(code)] = ast.literal_eval(sentence)
+    return found
+
+
 def test_the_sentences_are_those_of_training() -> None:
-    assert {code: SENTENCES[code] for code in THEIRS if code in SENTENCES} == {
-        code: text for code, text in THEIRS.items() if code != "json_invalid"
-    }
+    theirs = THEIRS | rules_between_fields()
+    del theirs["json_invalid"]  # what comes here was JSON before
+    assert theirs == SENTENCES
+
+
+def test_every_code_of_training_has_a_reason() -> None:
+    assert set(get_args(Code)) <= REASONS.keys()

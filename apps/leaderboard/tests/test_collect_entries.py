@@ -8,7 +8,7 @@ from django.db import connection
 from apps.jobs.tests.stage import make_job
 from apps.leaderboard import actions
 from apps.leaderboard.models import Entry
-from apps.leaderboard.tests.conftest import parquet, truth
+from apps.leaderboard.tests.conftest import parquet, table, truth
 
 
 def test_scored_by_the_platform(finish: Any, digits: Any) -> None:
@@ -54,7 +54,7 @@ def test_ranked_later_where_a_process_died_in_between(finish: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda right: dict(list(right.items())[1:]), "lack 1 test images"),
+        (lambda right: dict(list(right.items())[1:]), "lack 1 test samples"),
         (lambda right: right | {"f" * 64: "1"}, "have 1 others"),
         (lambda right: {}, "lack"),
     ],
@@ -70,11 +70,20 @@ def test_predictions_that_do_not_fit_are_shown_unscored(
     assert actions.collect_entries() == 0
 
 
-def test_a_broken_file_is_shown_unscored(finish: Any) -> None:
-    finish(content=b"PAR1 but not really")
+def test_predictions_without_a_split_are_those_of_the_test_split(finish: Any, digits: Any) -> None:
+    right = truth(digits)
+    finish(content=table(sample=list(right), predicted=list(right.values())))
+    assert actions.collect_entries() == 1
+    assert Entry.objects.get().accuracy == 1
+
+
+@pytest.mark.parametrize("content", [b"PAR1 but not really", table(sample=["a"], split=["test"])])
+def test_a_broken_file_is_shown_unscored(finish: Any, content: bytes) -> None:
+    finish(content=content)
     finish(wrong=1)
     assert actions.collect_entries() == 2
     assert sorted(Entry.objects.values_list("rank", "accuracy"))[1] == (2, None)
+    assert "cannot be read" in Entry.objects.get(rank=2).problem
 
 
 def test_ranking_reads_no_more_for_more_entries(
