@@ -78,7 +78,6 @@ def _main(answer: Path) -> None:
     found = {str(batch): _ratios(world, batch) for batch in BATCHES}
     if world.leads:
         answer.write_text(json.dumps(found))
-    dist.barrier()
     part()
 
 

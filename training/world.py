@@ -91,8 +91,10 @@ def join(device: torch.device) -> World:
 
 
 def part() -> None:
-    """Leave in order, each when it has done its own. After an error do not call it: it may wait for
-    processes that are gone."""
+    """Leave in order, when the first process has written everything: gloo may abort at the
+    interpreter's exit, and ``torchrun`` ends all when one fails. After an error do not call it: it may
+    wait for processes that are gone."""
     if dist.is_initialized():
+        dist.barrier(group=_gloo())
         _gloo.cache_clear()
         dist.destroy_process_group()

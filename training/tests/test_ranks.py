@@ -104,6 +104,20 @@ def test_a_failure_keeps_its_name(version, tmp_path):
     assert [one["kind"] for one in events(folder)][-1] == "failed"
 
 
+def test_an_abort_at_exit_undoes_nothing(finished, version, tmp_path, monkeypatch, capfd):
+    """Each process of the run aborts while its interpreter leaves."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, os\nif 'RANK' in os.environ:\n    atexit.register(os.abort)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    folder = write_job(tmp_path / "run", version, CONFIG)
+    assert run.main(folder) == 0
+    assert "SIGABRT" in capfd.readouterr().err
+    assert result(folder)["status"] == "succeeded"
+    for name in FILES:
+        assert (folder / name).read_bytes() == (finished / name).read_bytes()
+
+
 OK = {"status": "succeeded", "code": None}
 STOPPED = {"status": "cancelled", "code": "cancelled"}
 LOST = {"status": "failed", "code": "crash", "message": "lost"}
