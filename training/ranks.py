@@ -4,7 +4,6 @@ The first one (rank 0) writes events, checkpoints and results into the run's fol
 what it wrote before it left: gloo may abort while the interpreter exits, long after the work is done.
 """
 
-import ctypes
 import json
 import os
 import shutil
@@ -16,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from training import results
+from training.deathpact import die_with_parent
 from training.job import Job
 
-PR_SET_PDEATHSIG = 1
 POLL_SECONDS = 0.2
 ANSWER = "rank{}.json"
 WORDLESS = "The processes of the run ended without a word; see the log."
@@ -93,11 +92,6 @@ def _ended(status: str, code: str, message: str) -> dict[str, Any]:
 def leave_result(folder: Path, rank: int, result: dict[str, Any]) -> None:
     """What a process has to say when it leaves."""
     results.write_json(folder / ANSWER.format(rank), result)
-
-
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ import torch
 
 from training import ranks, results
 from training.data.pack import Pack, open_pack
+from training.deathpact import die_with_parent
 from training.device import has_bf16, keep_freed_memory, keep_to_own_cores, pick_device
 from training.draws import draws_per_epoch
 from training.errors import Cancelled, TrainingError
@@ -68,7 +69,7 @@ def main(run_dir: str | Path) -> int:
 def rank(run_dir: str | Path) -> int:
     """Be one of several processes that ``training.ranks`` started for the run in ``run_dir``."""
     folder, number = Path(run_dir), int(os.environ["RANK"])
-    ranks.die_with_parent()
+    die_with_parent()
     keep_freed_memory()
     with _listening() as stop, _writing(folder if number == 0 else None) as journal:
         result = _settle(journal, lambda: _share(folder, journal, stop))

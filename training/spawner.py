@@ -23,7 +23,6 @@ reaches a run after torch is loaded, too late for what libraries read while load
 """
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -37,7 +36,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-PR_SET_PDEATHSIG = 1
+from training.deathpact import die_with_parent
+
 OPEN_FILES = 4096
 SIGNALS = {"TERM": signal.SIGTERM, "KILL": signal.SIGKILL}
 
@@ -59,7 +59,7 @@ Runs = dict[int, str]  # process number → folder
 
 def main() -> int:
     """Serve until stdin ends."""
-    _die_with_parent()
+    die_with_parent()
     _preload()
     children, wake = os.pipe()
     os.set_blocking(wake, False)
@@ -155,7 +155,7 @@ def _child(run: str, env: dict[str, str], parent: int, ready: int) -> None:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         os.setsid()
-        _die_with_parent(parent)
+        die_with_parent(parent)
         _redirect(Path(run) / "log.txt")
         _limit()
         os.environ.update(env)
@@ -176,15 +176,6 @@ def _run(run: str, ready: int) -> int:
     os.write(ready, b".")
     os.closerange(3, OPEN_FILES)  # the spawner's pipes, this one included
     return train(run)
-
-
-def _die_with_parent(parent: int | None = None) -> None:
-    """Have the kernel kill this process when its parent dies; the parent may be dead already."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
-    if parent is not None and os.getppid() != parent:
-        os._exit(1)
 
 
 def _redirect(log: Path) -> None:

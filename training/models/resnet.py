@@ -65,7 +65,7 @@ class Whitening(nn.Conv2d):
         values, vectors = torch.linalg.eigh(products / count)
         filters = (vectors / (values + epsilon).sqrt()).T.reshape(-1, self.in_channels, 2, 2)
         self.weight.copy_(torch.cat((filters, -filters)))
-        nn.init.zeros_(self.bias)  # type: ignore[arg-type]
+        nn.init.zeros_(self.bias)  # type: ignore[arg-type] # torch: a bias may be None
 
 
 def resnet9(model: ResNet, image: Image, classes: int) -> nn.Sequential:

@@ -49,6 +49,7 @@ class Recurrent(nn.Module):
         backwards = _reversal(read)
         x = self.embedding(self.hide(tokens))
         for layer in self.layers:
+            # torch says Module of what a ModuleList holds, whatever was put in.
             x = _read(layer, self.dropout(x), backwards)  # type: ignore[arg-type]
         seen = self._last(x, read) if self.pool == "last" else pool(x, read, self.pool)
         logits: Tensor = self.head(seen)
